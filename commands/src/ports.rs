@@ -1,0 +1,151 @@
+//! What the use cases need of the world: time, fresh ids, the provider of payments, and the index
+//! of what is due. The log's ports are the domain's.
+
+use std::fmt;
+
+use holdfast_domain::ids::{PaymentId, RefundId, ReservationId};
+use holdfast_domain::log::Pending;
+use holdfast_domain::money::Money;
+use holdfast_domain::time::Timestamp;
+use uuid::Uuid;
+
+/// The node's clock.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Now, floored to microseconds.
+    fn now(&self) -> Timestamp;
+
+    /// Returns at `instant` by this clock, or earlier when the clock was moved: look again.
+    fn sleep_until(&self, instant: Timestamp) -> Pending<'_, ()>;
+}
+
+/// Fresh ids for entities.
+pub trait Ids: Send + Sync + fmt::Debug {
+    /// A UUIDv7 that was never given out before.
+    fn fresh(&self) -> Uuid;
+}
+
+/// A capture to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureRequest {
+    /// Our name for the payment.
+    pub order: PaymentId,
+    /// The provider's name for the customer's authorisation.
+    pub payment_key: String,
+    /// How much.
+    pub amount: Money,
+    /// The provider acts once per key, and answers the same again.
+    pub idempotency_key: String,
+}
+
+/// A return of money to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Our name for the payment.
+    pub order: PaymentId,
+    /// Our name for the refund.
+    pub refund: RefundId,
+    /// How much.
+    pub amount: Money,
+    /// The provider acts once per key, and answers the same again.
+    pub idempotency_key: String,
+}
+
+/// A definite answer about a capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Capture {
+    /// The provider took this amount.
+    Captured {
+        /// Its name for the movement of money.
+        transaction: String,
+        /// How much it took.
+        amount: Money,
+    },
+    /// It took nothing and will not under this key.
+    Declined {
+        /// Its code: lower or upper case letters, digits, `_`, `-`, at most 64.
+        code: String,
+    },
+}
+
+/// A definite answer about a return of money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Return {
+    /// The provider returned it.
+    Returned {
+        /// Its name for the movement of money.
+        transaction: String,
+    },
+    /// It will not.
+    Refused {
+        /// Its code, as for a decline.
+        code: String,
+    },
+}
+
+/// No definite answer: it may or may not have happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the provider of payments gave no definite answer: {0}")]
+pub struct NoAnswer(pub String);
+
+/// What a provider of payments can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayCapabilities {
+    /// A part of a capture can be returned.
+    pub partial_refunds: bool,
+    /// The same idempotency key gives the same answer again.
+    pub idempotent: bool,
+}
+
+/// A provider of payments. Every call is preceded by a recorded intent that carries its key.
+pub trait PaymentGateway: Send + Sync + fmt::Debug {
+    /// Its stable name.
+    fn name(&self) -> &'static str;
+
+    /// What it can do.
+    fn capabilities(&self) -> GatewayCapabilities;
+
+    /// Takes the money.
+    fn capture(&self, request: CaptureRequest) -> Pending<'_, Result<Capture, NoAnswer>>;
+
+    /// What it did about an order; `None` when it never heard of a capture for it.
+    fn read_capture(&self, order: PaymentId) -> Pending<'_, Result<Option<Capture>, NoAnswer>>;
+
+    /// Returns money.
+    fn refund(&self, request: RefundRequest) -> Pending<'_, Result<Return, NoAnswer>>;
+
+    /// What it did about a refund; `None` when it never heard of it.
+    fn read_refund(
+        &self,
+        order: PaymentId,
+        refund: RefundId,
+    ) -> Pending<'_, Result<Option<Return>, NoAnswer>>;
+}
+
+/// Something that a process has to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// What about.
+    pub reservation: ReservationId,
+    /// Since when, or from when on.
+    pub at: Timestamp,
+}
+
+/// Why the index could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the index of deadlines cannot be read: {0}")]
+pub struct DueUnavailable(pub String);
+
+/// The index of deadlines: a read model, rebuilt like any other. It may be behind; a process judges
+/// by what the aggregates recorded.
+pub trait DueIndex: Send + Sync + fmt::Debug {
+    /// Up to `limit` entries, earliest first, that are due at `now`; and when the next one after
+    /// them is due, if there is one.
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Pending<'_, Result<(Vec<Due>, Option<Timestamp>), DueUnavailable>>;
+
+    /// Returns when the index has changed since the last call. A hint: look, do not believe.
+    fn changed(&self) -> Pending<'_, ()>;
+}

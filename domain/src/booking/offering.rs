@@ -1,0 +1,327 @@
+//! What can be booked: a title, a price, a duration and the rules around them. Times of a `slot`
+//! are taken from the resource's opening hours; a `class` has dated sessions.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decider::Decider;
+use crate::event::events;
+use crate::ids::{OfferingId, PrincipalId, ResourceId};
+use crate::money::Money;
+use crate::policy::CancellationPolicy;
+use crate::time::{Interval, Timestamp, minutes};
+
+events! {
+    /// What happens to an offering.
+    pub enum OfferingEvent {
+        /// It was written down; nobody can book it yet.
+        "drafted" v 1 => Drafted {
+            /// Who offers it.
+            provider: PrincipalId,
+            /// Whose time it takes.
+            resource: ResourceId,
+            /// Public catalogue text.
+            title: String,
+            /// How it is booked.
+            kind: OfferingKind,
+            /// The rules.
+            terms: Terms,
+        },
+        /// It can be booked from now on.
+        "published" v 1 => Published {
+            /// Counts up from 1.
+            version: u32,
+        },
+        /// It cannot be booked until it is published again.
+        "paused" v 1 => Paused {},
+    }
+}
+
+/// How an offering is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferingKind {
+    /// At any free time.
+    Slot,
+    /// At dated sessions with seats.
+    Class,
+}
+
+/// Time kept free around a booking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Buffers {
+    /// Before it, in minutes.
+    #[serde(default)]
+    pub before_minutes: u32,
+    /// After it, in minutes.
+    #[serde(default)]
+    pub after_minutes: u32,
+}
+
+/// The rules of an offering.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// How long it takes.
+    pub duration_minutes: u32,
+    /// What one person pays.
+    pub price: Money,
+    /// Time kept free around it; for slots.
+    pub buffers: Buffers,
+    /// How long before its start it must be booked, at least.
+    pub min_notice_minutes: u32,
+    /// How far ahead it can be booked, at most.
+    pub booking_window_days: u32,
+    /// For classes: how long before the start booking closes.
+    pub booking_deadline_minutes: u32,
+    /// How long a seat is held for a payment.
+    pub hold_minutes: u32,
+    /// For classes: how many seats a session has unless it says otherwise; none is no limit.
+    pub capacity: Option<u32>,
+    /// What is returned on a cancellation.
+    pub cancellation_policy: CancellationPolicy,
+}
+
+impl Terms {
+    /// The booked time that starts at `start`.
+    pub fn booked(&self, start: Timestamp) -> Option<Interval> {
+        Interval::try_new(start, start.plus(minutes(self.duration_minutes))).ok()
+    }
+
+    /// The booked time with what is kept free around it.
+    pub fn blocks(&self, booked: Interval) -> Interval {
+        booked.widened(minutes(self.buffers.before_minutes), minutes(self.buffers.after_minutes))
+    }
+
+    /// The starts that can be booked at `now`: from the notice on, up to the window's end.
+    pub fn bookable(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let day = Duration::from_secs(86_400);
+        let window = day.saturating_mul(self.booking_window_days);
+        (now.plus(minutes(self.min_notice_minutes)), now.plus(window))
+    }
+
+    fn check(&self) -> Result<(), OfferingRefusal> {
+        let day = 24 * 60;
+        let lengths = [
+            self.buffers.before_minutes <= day,
+            self.buffers.after_minutes <= day,
+            (1..=7 * day).contains(&self.duration_minutes),
+            self.min_notice_minutes <= 366 * day,
+            self.booking_deadline_minutes <= 366 * day,
+            (1..=730).contains(&self.booking_window_days),
+            (1..=day).contains(&self.hold_minutes),
+        ];
+        if lengths.contains(&false) {
+            return Err(OfferingRefusal::InvalidDuration);
+        }
+        if self.capacity.is_some_and(|seats| !(1..=100_000).contains(&seats)) {
+            return Err(OfferingRefusal::InvalidCapacity);
+        }
+        Ok(())
+    }
+}
+
+/// What can be asked of an offering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OfferingCommand {
+    /// Write it down.
+    Draft {
+        /// Who offers it.
+        provider: PrincipalId,
+        /// Whose time it takes.
+        resource: ResourceId,
+        /// Public catalogue text.
+        title: String,
+        /// How it is booked.
+        kind: OfferingKind,
+        /// The rules.
+        terms: Terms,
+    },
+    /// Let it be booked.
+    Publish {
+        /// Who asks.
+        by: PrincipalId,
+    },
+    /// Stop it from being booked.
+    Pause {
+        /// Who asks.
+        by: PrincipalId,
+    },
+}
+
+/// Why an offering says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OfferingRefusal {
+    /// There is none of this id that the caller may see.
+    #[error("there is no such offering")]
+    NotFound,
+    /// The id is taken.
+    #[error("the offering already exists")]
+    AlreadyDrafted,
+    /// It is not published, or paused.
+    #[error("the offering cannot be booked now")]
+    OfferNotOpen,
+    /// A length outside its limits.
+    #[error("a duration, buffer, notice, window or hold is outside its limits")]
+    InvalidDuration,
+    /// No seat, or more than anyone has.
+    #[error("a class has 1 to 100000 seats, or no limit")]
+    InvalidCapacity,
+    /// A slot offering has no sessions, a class has no free times.
+    #[error("this kind of offering is booked differently")]
+    WrongKind,
+    /// A class that is already over for bookings when it is scheduled.
+    #[error("the time lies in the past")]
+    InThePast,
+}
+
+/// Whether an offering can be booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// Not yet.
+    Draft,
+    /// Now.
+    Published,
+    /// Not now.
+    Paused,
+}
+
+/// The state of an offering.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Offering {
+    /// Nothing was drafted under this id.
+    #[default]
+    Absent,
+    /// It is there.
+    Drafted(Drafted),
+}
+
+/// An offering that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drafted {
+    /// Who offers it.
+    pub provider: PrincipalId,
+    /// Whose time it takes.
+    pub resource: ResourceId,
+    /// Public catalogue text.
+    pub title: String,
+    /// How it is booked.
+    pub kind: OfferingKind,
+    /// The rules.
+    pub terms: Terms,
+    /// Whether it can be booked.
+    pub availability: Availability,
+    /// How often it was published.
+    pub version: u32,
+}
+
+impl Offering {
+    /// The offering, when there is one.
+    pub fn drafted(&self) -> Result<&Drafted, OfferingRefusal> {
+        match self {
+            Self::Absent => Err(OfferingRefusal::NotFound),
+            Self::Drafted(offering) => Ok(offering),
+        }
+    }
+
+    /// The offering, when it can be booked and is of this kind.
+    pub fn open(&self, kind: OfferingKind) -> Result<&Drafted, OfferingRefusal> {
+        let offering = self.drafted()?;
+        if offering.kind != kind {
+            return Err(OfferingRefusal::WrongKind);
+        }
+        match offering.availability {
+            Availability::Published => Ok(offering),
+            Availability::Draft | Availability::Paused => Err(OfferingRefusal::OfferNotOpen),
+        }
+    }
+
+    fn owned_by(&self, by: PrincipalId) -> Result<&Drafted, OfferingRefusal> {
+        self.drafted().and_then(|offering| {
+            if offering.provider == by { Ok(offering) } else { Err(OfferingRefusal::NotFound) }
+        })
+    }
+}
+
+impl Decider for Offering {
+    type Command = OfferingCommand;
+    type Event = OfferingEvent;
+    type Refusal = OfferingRefusal;
+
+    fn decide(&self, command: &OfferingCommand) -> Result<Vec<OfferingEvent>, OfferingRefusal> {
+        match command {
+            OfferingCommand::Draft { provider, resource, title, kind, terms } => {
+                if *self != Self::Absent {
+                    return Err(OfferingRefusal::AlreadyDrafted);
+                }
+                terms.check()?;
+                Ok(vec![OfferingEvent::Drafted {
+                    provider: *provider,
+                    resource: *resource,
+                    title: title.clone(),
+                    kind: *kind,
+                    terms: terms.clone(),
+                }])
+            }
+            OfferingCommand::Publish { by } => {
+                let offering = self.owned_by(*by)?;
+                match offering.availability {
+                    Availability::Published => Ok(vec![]),
+                    Availability::Draft | Availability::Paused => {
+                        let version = offering.version.saturating_add(1);
+                        Ok(vec![OfferingEvent::Published { version }])
+                    }
+                }
+            }
+            OfferingCommand::Pause { by } => match self.owned_by(*by)?.availability {
+                Availability::Published => Ok(vec![OfferingEvent::Paused {}]),
+                Availability::Draft | Availability::Paused => Ok(vec![]),
+            },
+        }
+    }
+
+    fn evolve(self, event: &OfferingEvent) -> Self {
+        match event {
+            OfferingEvent::Drafted { provider, resource, title, kind, terms } => {
+                Self::Drafted(Drafted {
+                    provider: *provider,
+                    resource: *resource,
+                    title: title.clone(),
+                    kind: *kind,
+                    terms: terms.clone(),
+                    availability: Availability::Draft,
+                    version: 0,
+                })
+            }
+            OfferingEvent::Published { version } => {
+                self.set(Availability::Published, Some(*version))
+            }
+            OfferingEvent::Paused {} => self.set(Availability::Paused, None),
+        }
+    }
+}
+
+impl Offering {
+    fn set(self, availability: Availability, version: Option<u32>) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Drafted(offering) => {
+                let version = version.unwrap_or(offering.version);
+                Self::Drafted(Drafted { availability, version, ..offering })
+            }
+        }
+    }
+}
+
+/// A reference to an offering and the version that was sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoldVersion {
+    /// Which.
+    pub offering: OfferingId,
+    /// The version that was published when the seat was held.
+    pub version: u32,
+}

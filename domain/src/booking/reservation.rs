@@ -1,0 +1,587 @@
+//! A customer's booking: the paper about what a calendar or a session granted.
+//!
+//! - R1 Confirmed only beside a claim that is firm for it (the handler writes both in one append).
+//! - R2 Price and policy are frozen when the seat is held.
+//! - R3 A cancellation names a quote the customer saw, or its terms are judged when it is accepted.
+//! - R4 Ended stays ended; only a booking that expired or was given up can be reinstated, and only
+//!   with a fresh seat.
+//!
+//! ```text
+//! Held --start payment--> PaymentInFlight --confirm--> Confirmed --cancel--> Cancelled
+//!   |  <--payment failed--     |                          ^
+//!   +--expire/abandon--> Expired/Abandoned --reinstate----+   (late money, fresh seat)
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::booking::Authority;
+use crate::booking::offering::SoldVersion;
+use crate::decider::Decider;
+use crate::event::events;
+use crate::ids::{CancellationQuoteId, HoldId, PaymentId, PrincipalId, ResourceId};
+use crate::money::Money;
+use crate::policy::{CancellationPolicy, Occasion, RefundRule, RefundTerms};
+use crate::time::zone::TimeIntent;
+use crate::time::{Interval, Timestamp, minutes};
+
+events! {
+    /// What happens to a reservation.
+    pub enum ReservationEvent {
+        /// A seat is held for a customer, at a price.
+        "requested" v 1 => Requested {
+            /// Everything that was agreed.
+            booking: Box<Booking>,
+            /// First instant at which the hold is over.
+            hold_expires_at: Timestamp,
+        },
+        /// The customer's payment was sent to the provider of payments.
+        "payment_started" v 1 => PaymentStarted {
+            /// Which payment.
+            payment: PaymentId,
+        },
+        /// The payment was declined; another can be tried while the hold lasts.
+        "payment_failed" v 1 => PaymentFailed {
+            /// Which payment.
+            payment: PaymentId,
+            /// The provider's code.
+            code: String,
+        },
+        /// The seat is sold to the customer.
+        "confirmed" v 1 => Confirmed {
+            /// What was paid.
+            paid: Money,
+            /// When; the regret period runs from here.
+            confirmed_at: Timestamp,
+        },
+        /// The hold ran out before the money came.
+        "expired" v 1 => Expired {},
+        /// The customer gave the hold back.
+        "abandoned" v 1 => Abandoned {},
+        /// The customer was told what a cancellation returns.
+        "cancellation_quoted" v 1 => CancellationQuoted {
+            /// The offer's id.
+            quote: CancellationQuoteId,
+            /// What it returns.
+            refund: RefundTerms,
+            /// The last instant at which it can be accepted.
+            valid_until: Timestamp,
+        },
+        /// The booking is off.
+        "cancelled" v 1 => Cancelled {
+            /// Who called it off.
+            by: CancelledBy,
+            /// Why, as a code.
+            reason: Option<CancellationReason>,
+            /// What is returned.
+            refund: RefundTerms,
+        },
+        /// Money came late, and a seat was still there.
+        "reinstated" v 1 => Reinstated {
+            /// The fresh claim.
+            hold: HoldId,
+        },
+    }
+}
+
+/// Everything that was agreed when the seat was held. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Booking {
+    /// Who booked.
+    pub customer: PrincipalId,
+    /// Who provides the service.
+    pub provider: PrincipalId,
+    /// What was booked.
+    pub sold: SoldVersion,
+    /// Where.
+    pub resource: ResourceId,
+    /// Who decides about the seat.
+    pub authority: Authority,
+    /// The claim there.
+    pub hold: HoldId,
+    /// For how many people.
+    pub party_size: u32,
+    /// When it starts, as it was meant.
+    pub starts: TimeIntent,
+    /// When it takes place, half-open.
+    pub booked: Interval,
+    /// The price and the policy, frozen.
+    pub quote: Quote,
+    /// The payment; none when there is nothing to pay.
+    pub payment: Option<PaymentId>,
+}
+
+/// A price with its lines, and what a cancellation will return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quote {
+    /// What it is made of.
+    pub lines: Vec<QuoteLine>,
+    /// What is to be paid.
+    pub total: Money,
+    /// What is returned on a cancellation.
+    pub cancellation_policy: CancellationPolicy,
+}
+
+/// One line of a price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteLine {
+    /// Public catalogue text: the offering's title.
+    pub title: String,
+    /// How many.
+    pub quantity: u32,
+    /// What one costs.
+    pub unit_price: Money,
+    /// What they cost together.
+    pub amount: Money,
+}
+
+/// Who called a booking off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// The one who booked.
+    Customer,
+    /// The one who provides the service.
+    Provider,
+    /// An operator, or the engine.
+    System,
+}
+
+/// Why a booking was called off. Codes, because free text can hold personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancellationReason {
+    /// Somebody is ill.
+    Illness,
+    /// Something else is at that time.
+    ScheduleConflict,
+    /// It is not wanted any more.
+    NoLongerNeeded,
+    /// The provider cannot.
+    ProviderUnavailable,
+    /// None of these.
+    Other,
+}
+
+/// How long an offer of refund terms can be accepted.
+const CANCELLATION_QUOTE_MINUTES: u32 = 15;
+
+/// What can be asked of a reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservationCommand {
+    /// Write the paper for a seat that is held in the same append.
+    Request {
+        /// Everything that was agreed.
+        booking: Box<Booking>,
+        /// First instant at which the hold is over.
+        hold_expires_at: Timestamp,
+    },
+    /// A payment is about to be sent.
+    StartPayment {
+        /// The instant of judgement.
+        now: Timestamp,
+    },
+    /// The payment was declined.
+    FailPayment {
+        /// The provider's code.
+        code: String,
+    },
+    /// The money is there, or none was due, and the seat is firm in the same append.
+    Confirm {
+        /// What was paid.
+        paid: Money,
+        /// The instant of judgement.
+        now: Timestamp,
+    },
+    /// The hold's deadline has passed.
+    Expire,
+    /// Money came late; a fresh seat is firm in the same append.
+    Reinstate {
+        /// The fresh claim.
+        hold: HoldId,
+        /// What was paid.
+        paid: Money,
+        /// The instant of judgement.
+        now: Timestamp,
+    },
+    /// Say what a cancellation would return.
+    QuoteCancellation {
+        /// The offer's id.
+        quote: CancellationQuoteId,
+        /// Who would call it off.
+        by: CancelledBy,
+        /// The instant of judgement.
+        now: Timestamp,
+    },
+    /// Call it off.
+    Cancel {
+        /// Who calls it off.
+        by: CancelledBy,
+        /// The terms that were accepted.
+        quote: Option<CancellationQuoteId>,
+        /// Why.
+        reason: Option<CancellationReason>,
+        /// The instant of judgement.
+        now: Timestamp,
+    },
+}
+
+/// Why a reservation says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReservationRefusal {
+    /// There is none of this id that the caller may see.
+    #[error("there is no such reservation")]
+    NotFound,
+    /// The id is taken.
+    #[error("the reservation already exists")]
+    AlreadyRequested,
+    /// It is in no state in which this can be done.
+    #[error("this cannot be done to a reservation that is {status}")]
+    InvalidState {
+        /// Where it stands.
+        status: Status,
+    },
+    /// The hold's deadline has passed.
+    #[error("the hold expired at {expired_at}")]
+    HoldExpired {
+        /// Since when.
+        expired_at: Timestamp,
+    },
+    /// The quote named is not the last one, or its time is over.
+    #[error("the cancellation quote is not valid any more")]
+    QuoteNotValid,
+}
+
+/// Where a reservation stands, in the words of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A seat is held until a deadline.
+    Held,
+    /// A payment is with the provider of payments; the seat is pinned.
+    PaymentInFlight,
+    /// Sold.
+    Confirmed,
+    /// The hold ran out.
+    Expired,
+    /// The customer gave the hold back.
+    Abandoned,
+    /// Called off after it was confirmed.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a booking's life.
+    pub const ALL: [Self; 6] = [
+        Self::Held,
+        Self::PaymentInFlight,
+        Self::Confirmed,
+        Self::Expired,
+        Self::Abandoned,
+        Self::Cancelled,
+    ];
+
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::PaymentInFlight => "payment_in_flight",
+            Self::Confirmed => "confirmed",
+            Self::Expired => "expired",
+            Self::Abandoned => "abandoned",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An offer of refund terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancellationQuote {
+    /// Its id.
+    pub id: CancellationQuoteId,
+    /// What it returns.
+    pub refund: RefundTerms,
+    /// The last instant at which it can be accepted.
+    pub valid_until: Timestamp,
+}
+
+/// The state of a reservation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reservation {
+    /// Nothing was requested under this id.
+    #[default]
+    Absent,
+    /// It is there.
+    Requested(Paper),
+}
+
+/// A reservation that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paper {
+    /// Everything that was agreed.
+    pub booking: Box<Booking>,
+    /// The claim that counts now: the first one, or the one it was reinstated with.
+    pub hold: HoldId,
+    /// When the first hold is over.
+    pub hold_expires_at: Timestamp,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+/// Where a reservation stands, with what is true only there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// A seat is held.
+    Held,
+    /// A payment is under way.
+    PaymentInFlight,
+    /// Sold.
+    Confirmed {
+        /// What was paid.
+        paid: Money,
+        /// When.
+        confirmed_at: Timestamp,
+        /// The last refund terms that were offered.
+        quoted: Option<CancellationQuote>,
+    },
+    /// The hold ran out.
+    Expired,
+    /// The customer gave the hold back.
+    Abandoned,
+    /// Called off.
+    Cancelled {
+        /// By whom.
+        by: CancelledBy,
+        /// What is returned.
+        refund: RefundTerms,
+    },
+}
+
+impl Paper {
+    /// Where it stands, as a word.
+    pub const fn status(&self) -> Status {
+        match self.stage {
+            Stage::Held => Status::Held,
+            Stage::PaymentInFlight => Status::PaymentInFlight,
+            Stage::Confirmed { .. } => Status::Confirmed,
+            Stage::Expired => Status::Expired,
+            Stage::Abandoned => Status::Abandoned,
+            Stage::Cancelled { .. } => Status::Cancelled,
+        }
+    }
+
+    const fn invalid(&self) -> ReservationRefusal {
+        ReservationRefusal::InvalidState { status: self.status() }
+    }
+
+    /// What a cancellation by `by` returns at `now`.
+    fn refund(
+        &self,
+        paid: Money,
+        confirmed_at: Timestamp,
+        by: CancelledBy,
+        now: Timestamp,
+    ) -> RefundTerms {
+        if paid.is_zero() {
+            return RefundTerms::all(paid, RefundRule::NothingPaid);
+        }
+        match by {
+            CancelledBy::Provider => RefundTerms::all(paid, RefundRule::ProviderCancelled),
+            CancelledBy::System => RefundTerms::all(paid, RefundRule::SystemCancelled),
+            CancelledBy::Customer => self.booking.quote.cancellation_policy.refund(
+                paid,
+                &Occasion {
+                    start: self.booking.booked.start(),
+                    zone: &self.booking.starts.zone,
+                    confirmed_at,
+                    cancelled_at: now,
+                },
+            ),
+        }
+    }
+
+    fn cancel(
+        &self,
+        by: CancelledBy,
+        quote: Option<CancellationQuoteId>,
+        reason: Option<CancellationReason>,
+        now: Timestamp,
+    ) -> Result<Vec<ReservationEvent>, ReservationRefusal> {
+        match &self.stage {
+            Stage::Held => Ok(vec![ReservationEvent::Abandoned {}]),
+            Stage::Confirmed { paid, confirmed_at, quoted } => {
+                let refund = match (quote, quoted) {
+                    (None, _) => self.refund(*paid, *confirmed_at, by, now),
+                    (Some(id), Some(quoted)) if quoted.id == id && now <= quoted.valid_until => {
+                        quoted.refund
+                    }
+                    (Some(_), _) => return Err(ReservationRefusal::QuoteNotValid),
+                };
+                Ok(vec![ReservationEvent::Cancelled { by, reason, refund }])
+            }
+            Stage::Abandoned | Stage::Cancelled { .. } => Ok(vec![]),
+            Stage::PaymentInFlight | Stage::Expired => Err(self.invalid()),
+        }
+    }
+}
+
+impl Reservation {
+    /// The reservation, when there is one.
+    pub fn paper(&self) -> Result<&Paper, ReservationRefusal> {
+        match self {
+            Self::Absent => Err(ReservationRefusal::NotFound),
+            Self::Requested(paper) => Ok(paper),
+        }
+    }
+
+    fn to(self, stage: Stage) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Requested(paper) => Self::Requested(Paper { stage, ..paper }),
+        }
+    }
+}
+
+impl Decider for Reservation {
+    type Command = ReservationCommand;
+    type Event = ReservationEvent;
+    type Refusal = ReservationRefusal;
+
+    fn decide(
+        &self,
+        command: &ReservationCommand,
+    ) -> Result<Vec<ReservationEvent>, ReservationRefusal> {
+        if let ReservationCommand::Request { booking, hold_expires_at } = command {
+            return match self {
+                Self::Absent => Ok(vec![ReservationEvent::Requested {
+                    booking: booking.clone(),
+                    hold_expires_at: *hold_expires_at,
+                }]),
+                Self::Requested(_) => Err(ReservationRefusal::AlreadyRequested),
+            };
+        }
+        decide_about(self.paper()?, command)
+    }
+
+    fn evolve(self, event: &ReservationEvent) -> Self {
+        match event {
+            ReservationEvent::Requested { booking, hold_expires_at } => Self::Requested(Paper {
+                hold: booking.hold,
+                booking: booking.clone(),
+                hold_expires_at: *hold_expires_at,
+                stage: Stage::Held,
+            }),
+            ReservationEvent::PaymentStarted { .. } => self.to(Stage::PaymentInFlight),
+            ReservationEvent::PaymentFailed { .. } => self.to(Stage::Held),
+            ReservationEvent::Confirmed { paid, confirmed_at } => {
+                self.to(Stage::Confirmed { paid: *paid, confirmed_at: *confirmed_at, quoted: None })
+            }
+            ReservationEvent::Expired {} => self.to(Stage::Expired),
+            ReservationEvent::Abandoned {} => self.to(Stage::Abandoned),
+            ReservationEvent::CancellationQuoted { quote, refund, valid_until } => {
+                self.quoted(CancellationQuote {
+                    id: *quote,
+                    refund: *refund,
+                    valid_until: *valid_until,
+                })
+            }
+            ReservationEvent::Cancelled { by, refund, .. } => {
+                self.to(Stage::Cancelled { by: *by, refund: *refund })
+            }
+            ReservationEvent::Reinstated { hold } => match self {
+                Self::Absent => Self::Absent,
+                Self::Requested(paper) => {
+                    Self::Requested(Paper { hold: *hold, stage: Stage::Held, ..paper })
+                }
+            },
+        }
+    }
+}
+
+impl Reservation {
+    fn quoted(self, quote: CancellationQuote) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Requested(mut paper) => {
+                if let Stage::Confirmed { quoted, .. } = &mut paper.stage {
+                    *quoted = Some(quote);
+                }
+                Self::Requested(paper)
+            }
+        }
+    }
+}
+
+/// Decisions about a reservation that exists.
+fn decide_about(
+    paper: &Paper,
+    command: &ReservationCommand,
+) -> Result<Vec<ReservationEvent>, ReservationRefusal> {
+    match command {
+        ReservationCommand::Request { .. } => Err(ReservationRefusal::AlreadyRequested),
+        ReservationCommand::StartPayment { now } => match (&paper.stage, paper.booking.payment) {
+            (Stage::Held, Some(payment)) if *now < paper.hold_expires_at => {
+                Ok(vec![ReservationEvent::PaymentStarted { payment }])
+            }
+            (Stage::Held | Stage::Expired, Some(_)) => {
+                Err(ReservationRefusal::HoldExpired { expired_at: paper.hold_expires_at })
+            }
+            (_, _) => Err(paper.invalid()),
+        },
+        ReservationCommand::FailPayment { code } => match (&paper.stage, paper.booking.payment) {
+            (Stage::PaymentInFlight, Some(payment)) => {
+                Ok(vec![ReservationEvent::PaymentFailed { payment, code: code.clone() }])
+            }
+            (_, _) => Err(paper.invalid()),
+        },
+        ReservationCommand::Confirm { paid, now } => match paper.stage {
+            Stage::Held | Stage::PaymentInFlight => {
+                Ok(vec![ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now }])
+            }
+            Stage::Confirmed { .. } => Ok(vec![]),
+            Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => Err(paper.invalid()),
+        },
+        ReservationCommand::Expire => match paper.stage {
+            Stage::Held | Stage::PaymentInFlight => Ok(vec![ReservationEvent::Expired {}]),
+            Stage::Expired => Ok(vec![]),
+            Stage::Confirmed { .. } | Stage::Abandoned | Stage::Cancelled { .. } => {
+                Err(paper.invalid())
+            }
+        },
+        ReservationCommand::Reinstate { hold, paid, now } => match paper.stage {
+            Stage::Expired | Stage::Abandoned => Ok(vec![
+                ReservationEvent::Reinstated { hold: *hold },
+                ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now },
+            ]),
+            Stage::Held
+            | Stage::PaymentInFlight
+            | Stage::Confirmed { .. }
+            | Stage::Cancelled { .. } => Err(paper.invalid()),
+        },
+        ReservationCommand::QuoteCancellation { quote, by, now } => match paper.stage {
+            Stage::Confirmed { paid, confirmed_at, .. } => {
+                Ok(vec![ReservationEvent::CancellationQuoted {
+                    quote: *quote,
+                    refund: paper.refund(paid, confirmed_at, *by, *now),
+                    valid_until: now.plus(minutes(CANCELLATION_QUOTE_MINUTES)),
+                }])
+            }
+            Stage::Held
+            | Stage::PaymentInFlight
+            | Stage::Expired
+            | Stage::Abandoned
+            | Stage::Cancelled { .. } => Err(paper.invalid()),
+        },
+        ReservationCommand::Cancel { by, quote, reason, now } => {
+            paper.cancel(*by, *quote, *reason, *now)
+        }
+    }
+}
