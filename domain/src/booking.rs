@@ -4,6 +4,7 @@
 
 pub mod calendar;
 pub mod hold;
+pub mod inventory;
 pub mod offering;
 pub mod reservation;
 pub mod resource;
@@ -12,7 +13,10 @@ pub mod slots;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PaymentId, ReservationId, ResourceId, SessionId};
+use crate::booking::calendar::CalendarEvent;
+use crate::booking::session::SessionEvent;
+use crate::event::Event;
+use crate::ids::{HoldId, OfferingId, PaymentId, ReservationId, ResourceId, SessionId};
 use crate::log::{Category, StreamId};
 
 /// Which stream decides about the scarce thing of a reservation.
@@ -33,6 +37,14 @@ impl Authority {
             Self::Session(session) => StreamId::new(Category::Session, *session.as_uuid()),
         }
     }
+
+    /// The fact that a claim placed in the same append is sold at once.
+    pub const fn sold(&self, hold: HoldId) -> Event {
+        match self {
+            Self::Calendar(_) => Event::Calendar(CalendarEvent::HoldConverted { hold }),
+            Self::Session(_) => Event::Session(SessionEvent::SeatsConfirmed { hold }),
+        }
+    }
 }
 
 /// The stream of a resource's rules.
@@ -51,6 +63,6 @@ pub const fn payment_stream(id: PaymentId) -> StreamId {
 }
 
 /// The stream of an offering.
-pub const fn offering_stream(id: crate::ids::OfferingId) -> StreamId {
+pub const fn offering_stream(id: OfferingId) -> StreamId {
     StreamId::new(Category::Offering, *id.as_uuid())
 }

@@ -282,6 +282,7 @@ pub enum PaymentRefusal {
 }
 
 /// The state of a payment.
+#[expect(clippy::large_enum_variant, reason = "the empty one exists only before the first event")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Payment {
     /// Nothing was initiated under this id.

@@ -22,6 +22,9 @@ pub enum PolicyError {
     TooManyTiers,
 }
 
+/// No notice is longer than a year.
+const MINUTES_MAX: u32 = 366 * 24 * 60;
+
 /// How long before the start. Days are days on the wall of the venue; hours and minutes are
 /// elapsed. On a day when the clock is set, `P1D` and `PT24H` differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +54,6 @@ impl FromStr for Notice {
             let count = digits.parse::<u32>().ok().filter(|_| plain)?;
             count.checked_mul(unit).filter(|total| *total <= limit)
         };
-        const MINUTES_MAX: u32 = 366 * 24 * 60;
         let time = |text: &str| {
             if let Some(hours) = text.strip_suffix('H') {
                 number(hours, 60, MINUTES_MAX).map(Self::Minutes)

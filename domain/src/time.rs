@@ -181,8 +181,7 @@ impl From<Interval> for Bounds {
 
 /// Whole minutes as a duration.
 pub const fn minutes(count: u32) -> Duration {
-    // u32 minutes are at most 2.6e11 seconds: no overflow in u64.
-    Duration::from_secs(60).saturating_mul(count)
+    Duration::from_mins(1).saturating_mul(count)
 }
 
 #[cfg(test)]

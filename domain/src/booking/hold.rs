@@ -104,6 +104,15 @@ impl Claim {
         }
     }
 
+    /// When it stops keeping others away by itself; never, once it is sold.
+    pub const fn ends_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Held => Some(self.expires_at),
+            Phase::Pinned { until } => Some(until),
+            Phase::Firm => None,
+        }
+    }
+
     /// Judges a command; no fact means that it is already so.
     pub fn decide(
         &self,

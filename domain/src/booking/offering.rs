@@ -97,7 +97,7 @@ impl Terms {
 
     /// The starts that can be booked at `now`: from the notice on, up to the window's end.
     pub fn bookable(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         let window = day.saturating_mul(self.booking_window_days);
         (now.plus(minutes(self.min_notice_minutes)), now.plus(window))
     }

@@ -105,6 +105,8 @@ pub struct Booking {
     pub starts: TimeIntent,
     /// When it takes place, half-open.
     pub booked: Interval,
+    /// What is kept free of others meanwhile: the booked time with its buffers.
+    pub blocks: Interval,
     /// The price and the policy, frozen.
     pub quote: Quote,
     /// The payment; none when there is nothing to pay.
@@ -408,6 +410,12 @@ impl Paper {
         }
     }
 
+    /// Whether it is too late for `by` to call it off: what took place cannot be cancelled by the
+    /// one who had it.
+    fn is_over(&self, by: CancelledBy, now: Timestamp) -> bool {
+        by == CancelledBy::Customer && now >= self.booking.booked.end()
+    }
+
     fn cancel(
         &self,
         by: CancelledBy,
@@ -417,6 +425,7 @@ impl Paper {
     ) -> Result<Vec<ReservationEvent>, ReservationRefusal> {
         match &self.stage {
             Stage::Held => Ok(vec![ReservationEvent::Abandoned {}]),
+            Stage::Confirmed { .. } if self.is_over(by, now) => Err(self.invalid()),
             Stage::Confirmed { paid, confirmed_at, quoted } => {
                 let refund = match (quote, quoted) {
                     (None, _) => self.refund(*paid, *confirmed_at, by, now),

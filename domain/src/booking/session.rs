@@ -152,6 +152,7 @@ pub enum SessionRefusal {
 }
 
 /// The state of a class.
+#[expect(clippy::large_enum_variant, reason = "the empty one exists only before the first event")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Session {
     /// Nothing was scheduled under this id.
