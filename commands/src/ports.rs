@@ -3,11 +3,19 @@
 
 use std::fmt;
 
-use holdfast_domain::ids::{PaymentId, RefundId, ReservationId};
+use holdfast_domain::booking::offering::Drafted;
+use holdfast_domain::booking::reservation::{CancellationQuote, Paper};
+use holdfast_domain::booking::resource::Registered;
+use holdfast_domain::booking::session::Seats;
+use holdfast_domain::ids::{OfferingId, PaymentId, RefundId, ReservationId, ResourceId, SessionId};
 use holdfast_domain::log::Pending;
 use holdfast_domain::money::Money;
+use holdfast_domain::payment::Account;
 use holdfast_domain::time::Timestamp;
 use uuid::Uuid;
+
+use crate::refusal::Refusal;
+use crate::request::Request;
 
 /// The node's clock.
 pub trait Clock: Send + Sync + fmt::Debug {
@@ -130,6 +138,15 @@ pub struct Due {
     pub at: Timestamp,
 }
 
+/// What is due, and what comes after.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DuePage {
+    /// What is due, earliest first.
+    pub due: Vec<Due>,
+    /// When the next one after them is due, if there is one.
+    pub next: Option<Timestamp>,
+}
+
 /// Why the index could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the index of deadlines cannot be read: {0}")]
@@ -138,14 +155,39 @@ pub struct DueUnavailable(pub String);
 /// The index of deadlines: a read model, rebuilt like any other. It may be behind; a process judges
 /// by what the aggregates recorded.
 pub trait DueIndex: Send + Sync + fmt::Debug {
-    /// Up to `limit` entries, earliest first, that are due at `now`; and when the next one after
-    /// them is due, if there is one.
-    fn due(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Pending<'_, Result<(Vec<Due>, Option<Timestamp>), DueUnavailable>>;
+    /// Up to `limit` entries, earliest first, that are due at `now`.
+    fn due(&self, now: Timestamp, limit: usize) -> Pending<'_, Result<DuePage, DueUnavailable>>;
 
     /// Returns when the index has changed since the last call. A hint: look, do not believe.
     fn changed(&self) -> Pending<'_, ()>;
+}
+
+/// How the outcome of a command is shown to its caller. The edge implements it; the bytes are
+/// remembered with the command, in the transaction of its events.
+pub trait Presenter: Send + Sync + fmt::Debug {
+    /// A resource.
+    fn resource(&self, id: ResourceId, resource: &Registered) -> Vec<u8>;
+
+    /// An offering.
+    fn offering(&self, id: OfferingId, offering: &Drafted) -> Vec<u8>;
+
+    /// A class, with the seats left at `now`.
+    fn session(&self, id: SessionId, seats: &Seats, now: Timestamp) -> Vec<u8>;
+
+    /// A reservation and its payment.
+    fn reservation(
+        &self,
+        id: ReservationId,
+        paper: &Paper,
+        payment: Option<(PaymentId, &Account)>,
+    ) -> Vec<u8>;
+
+    /// A payment.
+    fn payment(&self, id: PaymentId, account: &Account) -> Vec<u8>;
+
+    /// The last refund terms that were offered for a reservation.
+    fn cancellation_quote(&self, id: ReservationId, quote: &CancellationQuote) -> Vec<u8>;
+
+    /// A refusal, as a problem document: its status and body.
+    fn refusal(&self, refusal: &Refusal, request: &Request) -> (u16, Vec<u8>);
 }

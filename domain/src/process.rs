@@ -14,6 +14,7 @@ use crate::ids::{PaymentId, RefundId, ReservationId};
 use crate::log::StreamId;
 use crate::money::Money;
 use crate::payment::Account;
+use crate::process::retry::Ask;
 use crate::time::Timestamp;
 
 /// Everything that a step about one reservation depends on.
@@ -36,7 +37,7 @@ pub struct Situation<'a> {
 /// A call to the provider of payments; its intent is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// Take the money, or take it again under the same key, which takes it once.
+    /// Take the money, once per key.
     Capture {
         /// Our name for the payment.
         order: PaymentId,
@@ -50,17 +51,10 @@ pub enum Call {
         idempotency_key: String,
         /// How often it was asked in vain.
         tries: u32,
+        /// How to ask.
+        ask: Ask,
     },
-    /// Ask what became of it.
-    ReadCapture {
-        /// Our name for the payment.
-        order: PaymentId,
-        /// Which attempt.
-        attempt: u32,
-        /// How often it was asked in vain.
-        tries: u32,
-    },
-    /// Return money, or return it again under the same key, which returns it once.
+    /// Return money, once per key.
     Refund {
         /// Our name for the payment.
         order: PaymentId,
@@ -72,15 +66,8 @@ pub enum Call {
         idempotency_key: String,
         /// How often it was asked in vain.
         tries: u32,
-    },
-    /// Ask what became of it.
-    ReadRefund {
-        /// Our name for the payment.
-        order: PaymentId,
-        /// Our name for the refund.
-        refund: RefundId,
-        /// How often it was asked in vain.
-        tries: u32,
+        /// How to ask.
+        ask: Ask,
     },
 }
 

@@ -197,6 +197,11 @@ impl Calendar {
 
     /// Whether `weight` more fits everywhere in `wanted` at `now`.
     pub fn fits(&self, wanted: Interval, weight: u32, capacity: u32, now: Timestamp) -> bool {
+        self.load(wanted, now).saturating_add(weight) <= capacity
+    }
+
+    /// The most that is taken at any instant of `wanted`, as it stands at `now`.
+    pub fn load(&self, wanted: Interval, now: Timestamp) -> u32 {
         // Load only rises where a claim starts, so it is enough to look there and at the beginning.
         let live: Vec<_> = self
             .overlapping(wanted)
@@ -204,13 +209,21 @@ impl Calendar {
             .map(|(_, allocation)| (allocation.blocks, allocation.weight))
             .collect();
         let starts = live.iter().map(|(blocks, _)| blocks.start().max(wanted.start()));
-        starts.chain([wanted.start()]).all(|instant| {
-            let load = live
-                .iter()
+        let load_at = |instant| {
+            live.iter()
                 .filter(|(blocks, _)| blocks.start() <= instant && instant < blocks.end())
-                .fold(weight, |sum, (_, weight)| sum.saturating_add(*weight));
-            load <= capacity
-        })
+                .fold(0_u32, |sum, (_, weight)| sum.saturating_add(*weight))
+        };
+        starts.map(load_at).max().unwrap_or(0)
+    }
+
+    /// When something of what is taken in `wanted` is free again, first; `None` when nothing is
+    /// taken there at `now`.
+    pub fn first_end(&self, wanted: Interval, now: Timestamp) -> Option<Timestamp> {
+        self.overlapping(wanted)
+            .filter(|(_, allocation)| allocation.is_live(now))
+            .map(|(_, allocation)| allocation.blocks.end())
+            .min()
     }
 
     /// The expiries that must be written before `wanted` can be given to another.

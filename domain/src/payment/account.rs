@@ -149,7 +149,12 @@ impl Account {
         self.captured.minus(gone).unwrap_or(Money::zero(self.amount.currency()))
     }
 
-    /// The id of the next refund.
+    /// The authorisation of the last attempt.
+    pub fn last_key(&self) -> Option<&str> {
+        self.last_key.as_deref()
+    }
+
+    /// The number of the next refund.
     pub fn next_refund(&self) -> u32 {
         u32::try_from(self.refunds.len()).unwrap_or(u32::MAX)
     }

@@ -22,8 +22,7 @@ use crate::event::Event;
 use crate::ids::{HoldId, PaymentId, RefundId};
 use crate::log::StreamId;
 use crate::payment::{Account, Attempt, Payment, PaymentCommand, RefundReason, Stage};
-use crate::process::retry::{self, Ask};
-use crate::process::{Call, Situation, Step};
+use crate::process::{Call, Situation, Step, retry};
 use crate::time::Timestamp;
 
 /// The next step towards a sold seat or returned money.
@@ -71,19 +70,15 @@ fn in_flight(
     if !own && situation.now < attempt.next_step_at {
         return earlier(Step::Wait(attempt.next_step_at), lapse(situation));
     }
-    match retry::ask(attempt.tries) {
-        Ask::Again => Step::Call(Call::Capture {
-            order,
-            attempt: attempt.number,
-            payment_key: attempt.payment_key.clone(),
-            amount: account.amount,
-            idempotency_key: attempt.idempotency_key.clone(),
-            tries: attempt.tries,
-        }),
-        Ask::Read | Ask::ReadFinally => {
-            Step::Call(Call::ReadCapture { order, attempt: attempt.number, tries: attempt.tries })
-        }
-    }
+    Step::Call(Call::Capture {
+        order,
+        attempt: attempt.number,
+        payment_key: attempt.payment_key.clone(),
+        amount: account.amount,
+        idempotency_key: attempt.idempotency_key.clone(),
+        tries: attempt.tries,
+        ask: retry::ask(attempt.tries),
+    })
 }
 
 /// Expires the seat and the paper once nothing keeps them; waits for that instant before.

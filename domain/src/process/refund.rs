@@ -8,8 +8,7 @@
 //! | succeeded, refused | rest: a refused one is owed, and visible as such |
 
 use crate::payment::{Refund, RefundStage};
-use crate::process::retry::{self, Ask};
-use crate::process::{Call, Situation, Step};
+use crate::process::{Call, Situation, Step, retry};
 
 /// The next step about the oldest refund that is not settled.
 pub fn next(situation: &Situation<'_>) -> Step {
@@ -27,14 +26,12 @@ pub fn next(situation: &Situation<'_>) -> Step {
     if situation.now < next_step_at && !(situation.inline && tries == 0) {
         return Step::Wait(next_step_at);
     }
-    Step::Call(match retry::ask(tries) {
-        Ask::Again => Call::Refund {
-            order,
-            refund,
-            amount: entry.amount,
-            idempotency_key: entry.idempotency_key.clone(),
-            tries,
-        },
-        Ask::Read | Ask::ReadFinally => Call::ReadRefund { order, refund, tries },
+    Step::Call(Call::Refund {
+        order,
+        refund,
+        amount: entry.amount,
+        idempotency_key: entry.idempotency_key.clone(),
+        tries,
+        ask: retry::ask(tries),
     })
 }

@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 pub enum Ask {
     /// The same request under the same key.
     Again,
-    /// What became of it.
+    /// What became of it; when there is no trace of it, the same request under the same key.
     Read,
-    /// What became of it; no trace of it now means that it never arrived.
+    /// What became of it; no trace of a capture now means that it never arrived and never will.
     ReadFinally,
 }
 

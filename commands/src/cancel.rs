@@ -1,0 +1,227 @@
+//! Call a booking off, and return money. The cancellation is written on the paper, then the intent
+//! to return the money, then the seat is let go, in one append; the runner returns the money.
+
+use holdfast_domain::booking::hold::ClaimCommand;
+use holdfast_domain::booking::payment_stream;
+use holdfast_domain::booking::reservation::{
+    CancellationReason, CancelledBy, ReservationCommand, ReservationEvent, ReservationRefusal,
+    Stage,
+};
+use holdfast_domain::decider::Decider;
+use holdfast_domain::ids::{CancellationQuoteId, CorrelationId, PaymentId, RefundId};
+use holdfast_domain::log::StreamId;
+use holdfast_domain::money::Money;
+use holdfast_domain::payment::{PaymentCommand, PaymentRefusal, RefundReason};
+
+use crate::about::About;
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::use_case::{Outcome, UseCase};
+use crate::world::World;
+
+/// Say what a cancellation would return, and stand by it for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuoteCancellation {
+    /// Which reservation.
+    pub about: About,
+    /// A fresh id.
+    pub quote: CancellationQuoteId,
+    /// Who would call it off.
+    pub by: CancelledBy,
+}
+
+impl UseCase for QuoteCancellation {
+    fn name(&self) -> &'static str {
+        "quote_cancellation"
+    }
+
+    fn owner(&self) -> StreamId {
+        self.about.owner()
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        vec![self.about.paper()]
+    }
+
+    fn subject(&self) -> StreamId {
+        self.about.paper()
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.about.reservation.into()
+    }
+
+    fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
+        let (quote, by, now) = (self.quote, self.by, world.now());
+        let command = ReservationCommand::QuoteCancellation { quote, by, now };
+        let facts = world.reservation(self.about.reservation).decide(&command)?;
+        world.record(self.subject(), facts);
+        let paper = world.paper(self.about.reservation)?;
+        match &paper.stage {
+            Stage::Confirmed { quoted: Some(quoted), .. } => {
+                let body = world.presenter().cancellation_quote(self.about.reservation, quoted);
+                Ok(Outcome::answer(200, body))
+            }
+            Stage::Confirmed { quoted: None, .. }
+            | Stage::Held
+            | Stage::PaymentInFlight
+            | Stage::Expired
+            | Stage::Abandoned
+            | Stage::Cancelled { .. } => {
+                Err(ReservationRefusal::InvalidState { status: paper.status() }.into())
+            }
+        }
+    }
+}
+
+/// Call a booking off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Which reservation.
+    pub about: About,
+    /// Who calls it off.
+    pub by: CancelledBy,
+    /// The terms that were accepted, when they were quoted.
+    pub quote: Option<CancellationQuoteId>,
+    /// Why.
+    pub reason: Option<CancellationReason>,
+}
+
+impl UseCase for Cancel {
+    fn name(&self) -> &'static str {
+        "cancel"
+    }
+
+    fn owner(&self) -> StreamId {
+        self.about.owner()
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        self.about.streams()
+    }
+
+    fn subject(&self) -> StreamId {
+        self.about.paper()
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.about.reservation.into()
+    }
+
+    fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
+        let about = &self.about;
+        let hold = world.paper(about.reservation)?.hold;
+        let facts = world.reservation(about.reservation).decide(&ReservationCommand::Cancel {
+            by: self.by,
+            quote: self.quote,
+            reason: self.reason,
+            now: world.now(),
+        })?;
+        if !facts.is_empty() {
+            let refund = facts.iter().find_map(refund_of);
+            world.record(about.paper(), facts);
+            if let (Some(order), Some(amount)) = (about.payment, refund) {
+                request_refund(world, order, amount, RefundReason::Cancellation)?;
+            }
+            // A hold that lapsed meanwhile is as good as released.
+            let seat = about.inventory(world)?.judge(hold, ClaimCommand::Release);
+            world.record(about.owner(), seat.unwrap_or_default());
+        }
+        Ok(Outcome::answer(200, about.show(world)?))
+    }
+}
+
+fn refund_of(fact: &ReservationEvent) -> Option<Money> {
+    match fact {
+        ReservationEvent::Cancelled { refund, .. } => {
+            Some(refund.amount).filter(|amount| !amount.is_zero())
+        }
+        ReservationEvent::Requested { .. }
+        | ReservationEvent::PaymentStarted { .. }
+        | ReservationEvent::PaymentFailed { .. }
+        | ReservationEvent::Confirmed { .. }
+        | ReservationEvent::Expired {}
+        | ReservationEvent::Abandoned {}
+        | ReservationEvent::CancellationQuoted { .. }
+        | ReservationEvent::Reinstated { .. } => None,
+    }
+}
+
+/// Writes the intent to return money; what was returned before is not returned again.
+fn request_refund(
+    world: &mut World<'_>,
+    order: PaymentId,
+    amount: Money,
+    reason: RefundReason,
+) -> Result<(), Refusal> {
+    let account = world.payment(order).account()?;
+    let amount = amount.at_most(account.refundable()).unwrap_or(amount);
+    if amount.is_zero() {
+        return Ok(());
+    }
+    refund(world, order, amount, reason)
+}
+
+fn refund(
+    world: &mut World<'_>,
+    order: PaymentId,
+    amount: Money,
+    reason: RefundReason,
+) -> Result<(), Refusal> {
+    let payment = world.payment(order);
+    let refund = RefundId::derive(order, payment.account()?.next_refund());
+    let facts = payment.decide(&PaymentCommand::RequestRefund {
+        refund,
+        amount,
+        reason,
+        idempotency_key: refund.to_string(),
+        // Nobody waits for it: the runner takes the step at once.
+        inline_until: world.now(),
+    })?;
+    world.record(payment_stream(order), facts);
+    Ok(())
+}
+
+/// Return a part of what was paid, out of goodwill; the booking stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundPart {
+    /// Which reservation was paid for.
+    pub about: About,
+    /// Its payment.
+    pub order: PaymentId,
+    /// How much.
+    pub amount: Money,
+}
+
+impl UseCase for RefundPart {
+    fn name(&self) -> &'static str {
+        "refund"
+    }
+
+    fn owner(&self) -> StreamId {
+        self.about.owner()
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        vec![self.about.paper(), payment_stream(self.order)]
+    }
+
+    fn subject(&self) -> StreamId {
+        payment_stream(self.order)
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.about.reservation.into()
+    }
+
+    fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
+        let account = world.payment(self.order).account()?;
+        if account.amount.currency() != self.amount.currency() {
+            let refundable = account.refundable();
+            return Err(PaymentRefusal::InvalidRefundAmount { refundable }.into());
+        }
+        refund(world, self.order, self.amount, RefundReason::Goodwill)?;
+        let account = world.payment(self.order).account()?;
+        Ok(Outcome::answer(201, world.presenter().payment(self.order, account)))
+    }
+}

@@ -1,0 +1,192 @@
+//! Carries the steps of processes out: calls the provider of payments and reports what it said.
+//! Entered from the customer's call and from the runner; every call carries the key of its intent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use holdfast_domain::actor::Actor;
+use holdfast_domain::ids::{CommandId, PaymentId};
+use holdfast_domain::log::Hash;
+use holdfast_domain::payment::{ConfirmOutcome, RefundOutcome};
+use holdfast_domain::process::retry::{self, Ask};
+use holdfast_domain::process::{Call, Step};
+
+use crate::about::About;
+use crate::checkout::{Advance, Report, Said};
+use crate::failpoint;
+use crate::owners::Owners;
+use crate::ports::{
+    Capture, CaptureRequest, Clock, NoAnswer, PaymentGateway, RefundRequest, Return,
+};
+use crate::request::{Answer, CommandError, Request};
+
+/// How long a call to the provider may take before its outcome counts as unknown.
+const CALL_MAX: Duration = Duration::from_secs(10);
+/// How many calls one drive makes in a row: a bound, not a limit that is met.
+const CALLS_MAX: usize = 8;
+/// The code of a decline that no provider gave: the request never arrived.
+const NEVER_ARRIVED: &str = "NEVER_ARRIVED";
+
+/// Takes steps.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    owners: Owners,
+    gateway: Arc<dyn PaymentGateway>,
+    clock: Arc<dyn Clock>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Driver {
+    /// Over these owners and this provider.
+    pub fn new(owners: Owners, gateway: Arc<dyn PaymentGateway>, clock: Arc<dyn Clock>) -> Self {
+        Self { owners, gateway, clock, calls: Arc::default() }
+    }
+
+    /// How many calls to the provider are under way.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Takes the step that a customer waits for; `None` when its outcome is unknown.
+    pub async fn for_caller(
+        &self,
+        about: About,
+        step: Step,
+        request: Request,
+    ) -> Result<Option<Answer>, CommandError> {
+        let Step::Call(call) = step else { return Ok(None) };
+        let (order, said) = self.call(call).await;
+        let request = Request {
+            remembered_as: Some(request.command_id),
+            command_id: step_id(order, &said),
+            if_match: None,
+            ..request
+        };
+        let report = Report { about, order, said, for_caller: true };
+        let done = self.owners.decide(Arc::new(report), request).await?;
+        failpoint::hit("saga.recorded");
+        Ok(done.answer)
+    }
+
+    /// Takes every step about a reservation that can be taken now; says what comes after.
+    pub async fn advance(&self, about: About) -> Result<Step, CommandError> {
+        let look = Advance { about };
+        let occasion = self.clock.now().to_string();
+        let id = CommandId::of_step("checkout", about.reservation.as_uuid(), &occasion);
+        let mut step = self.owners.decide(Arc::new(look), process(id)).await?.outcome.step;
+        for _ in 0..CALLS_MAX {
+            let Step::Call(call) = step else { break };
+            let (order, said) = self.call(call).await;
+            let request = process(step_id(order, &said));
+            let report = Report { about, order, said, for_caller: false };
+            step = self.owners.decide(Arc::new(report), request).await?.outcome.step;
+            failpoint::hit("saga.recorded");
+        }
+        Ok(step)
+    }
+
+    async fn call(&self, call: Call) -> (PaymentId, Said) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        failpoint::hit("saga.before_call");
+        let said = match call {
+            Call::Capture { order, attempt, payment_key, amount, idempotency_key, tries, ask } => {
+                let request = CaptureRequest { order, payment_key, amount, idempotency_key };
+                let outcome = self.confirm_outcome(request, tries, ask).await;
+                (order, Said::OfCapture { attempt, outcome })
+            }
+            Call::Refund { order, refund, amount, idempotency_key, tries, ask } => {
+                let request = RefundRequest { order, refund, amount, idempotency_key };
+                let outcome = self.refund_outcome(request, tries, ask).await;
+                (order, Said::OfRefund { refund, outcome })
+            }
+        };
+        failpoint::hit("saga.after_call");
+        self.calls.fetch_sub(1, Ordering::SeqCst);
+        said
+    }
+
+    async fn confirm_outcome(
+        &self,
+        request: CaptureRequest,
+        tries: u32,
+        ask: Ask,
+    ) -> ConfirmOutcome {
+        let order = request.order;
+        let answer = bounded(async {
+            let known = match ask {
+                Ask::Again => None,
+                Ask::Read | Ask::ReadFinally => self.gateway.read_capture(order).await?,
+            };
+            match (known, ask) {
+                (Some(known), _) => Ok(known),
+                (None, Ask::ReadFinally) => {
+                    Ok(Capture::Declined { code: NEVER_ARRIVED.to_owned() })
+                }
+                (None, Ask::Again | Ask::Read) => self.gateway.capture(request).await,
+            }
+        });
+        match answer.await {
+            Ok(Capture::Captured { transaction, amount }) => {
+                ConfirmOutcome::Captured { transaction, amount }
+            }
+            Ok(Capture::Declined { code }) => ConfirmOutcome::Declined { code },
+            Err(why) => {
+                tracing::warn!(%order, tries, %why, "the outcome of a capture is unknown");
+                let tries = tries.saturating_add(1);
+                ConfirmOutcome::Unknown { next_try_at: retry::next_try_at(tries, self.clock.now()) }
+            }
+        }
+    }
+
+    async fn refund_outcome(&self, request: RefundRequest, tries: u32, ask: Ask) -> RefundOutcome {
+        let (order, refund) = (request.order, request.refund);
+        let answer = bounded(async {
+            let known = match ask {
+                Ask::Again => None,
+                Ask::Read | Ask::ReadFinally => self.gateway.read_refund(order, refund).await?,
+            };
+            match known {
+                Some(known) => Ok(known),
+                None => self.gateway.refund(request).await,
+            }
+        });
+        match answer.await {
+            Ok(Return::Returned { transaction }) => RefundOutcome::Succeeded { transaction },
+            Ok(Return::Refused { code }) => RefundOutcome::Refused { code },
+            Err(why) => {
+                tracing::warn!(%order, %refund, tries, %why, "the outcome of a refund is unknown");
+                let tries = tries.saturating_add(1);
+                RefundOutcome::Unknown { next_try_at: retry::next_try_at(tries, self.clock.now()) }
+            }
+        }
+    }
+}
+
+async fn bounded<T>(call: impl Future<Output = Result<T, NoAnswer>> + Send) -> Result<T, NoAnswer> {
+    tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(|_too_long| {
+        Err(NoAnswer(format!("no answer within {} s", CALL_MAX.as_secs())))
+    })
+}
+
+/// The id of the step that reports what was said: the same for two runners that heard the same.
+fn step_id(order: PaymentId, said: &Said) -> CommandId {
+    CommandId::of_step("report", order.as_uuid(), &format!("{said:?}"))
+}
+
+/// The circumstances of a step that a process takes on its own.
+fn process(command_id: CommandId) -> Request {
+    Request {
+        command_id,
+        remembered_as: None,
+        fingerprint: Hash::ZERO,
+        actor: Actor::Process { name: "checkout".to_owned() },
+        correlation: None,
+        causation: None,
+        traceparent: None,
+        path: String::new(),
+        request_id: String::new(),
+        if_match: None,
+        dry_run: false,
+    }
+}

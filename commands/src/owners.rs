@@ -1,0 +1,116 @@
+//! The owners of this process: one task per stream that has work, made on demand, gone when idle.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use holdfast_domain::log::StreamId;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::owner::{Done, Ground, Job, Owner};
+use crate::request::{CommandError, Request};
+use crate::tasks::Tasks;
+use crate::use_case::UseCase;
+
+/// Commands that may wait at one owner; the next one is turned away.
+const MAILBOX_MAX: usize = 2_048;
+/// Owners at work at once; the next one is turned away.
+const OWNERS_MAX: usize = 50_000;
+/// How long an owner keeps its states warm without work.
+const IDLE: Duration = Duration::from_secs(20);
+
+type Mailboxes = BTreeMap<StreamId, mpsc::Sender<Job>>;
+
+/// Finds or makes the owner of a stream.
+#[derive(Debug, Clone)]
+pub struct Owners {
+    ground: Ground,
+    tasks: Tasks,
+    mailboxes: Arc<Mutex<Mailboxes>>,
+}
+
+impl Owners {
+    /// None yet.
+    pub fn new(ground: Ground, tasks: Tasks) -> Self {
+        Self { ground, tasks, mailboxes: Arc::default() }
+    }
+
+    /// How many are at work or warm.
+    pub fn count(&self) -> usize {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Has the owner decide. The decision and its append go on when the caller goes away.
+    pub async fn decide(
+        &self,
+        use_case: Arc<dyn UseCase>,
+        request: Request,
+    ) -> Result<Done, CommandError> {
+        let (respond, response) = oneshot::channel();
+        let stream = use_case.owner();
+        self.send(stream, Job { use_case, request, respond })?;
+        response.await.unwrap_or_else(|_owner_stopped| {
+            Err(CommandError::Unavailable("the engine is stopping".to_owned()))
+        })
+    }
+
+    fn send(&self, stream: StreamId, job: Job) -> Result<(), CommandError> {
+        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = mailboxes.get(&stream).filter(|mailbox| !mailbox.is_closed()).cloned();
+        let mailbox = match open {
+            Some(mailbox) => mailbox,
+            None => self.open(&mut mailboxes, stream)?,
+        };
+        mailbox.try_send(job).map_err(|_full| CommandError::Overloaded)
+    }
+
+    fn open(
+        &self,
+        mailboxes: &mut Mailboxes,
+        stream: StreamId,
+    ) -> Result<mpsc::Sender<Job>, CommandError> {
+        if mailboxes.len() >= OWNERS_MAX {
+            return Err(CommandError::Overloaded);
+        }
+        let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
+        mailboxes.insert(stream, sender.clone());
+        let owner = Owner::new(stream, self.ground.clone());
+        self.tasks.spawn(run(
+            stream,
+            owner,
+            mailbox,
+            Arc::clone(&self.mailboxes),
+            self.tasks.stopping().clone(),
+        ));
+        Ok(sender)
+    }
+}
+
+async fn run(
+    stream: StreamId,
+    mut owner: Owner,
+    mut mailbox: mpsc::Receiver<Job>,
+    mailboxes: Arc<Mutex<Mailboxes>>,
+    stopping: CancellationToken,
+) {
+    loop {
+        let next = tokio::select! {
+            biased;
+            job = tokio::time::timeout(IDLE, mailbox.recv()) => job,
+            () = stopping.cancelled() => return,
+        };
+        match next {
+            Ok(Some(job)) => owner.serve(job, &mut mailbox).await,
+            Ok(None) => return,
+            Err(_idle) => {
+                // Senders exist only under this lock, so an empty mailbox stays empty.
+                let mut mailboxes = mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+                if mailbox.is_empty() {
+                    mailboxes.remove(&stream);
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The runner of processes: looks at what is due, and has the driver take the steps. It decides
+//! nothing and remembers nothing that matters; two of them do no harm.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use holdfast_domain::ids::ReservationId;
+use holdfast_domain::process::Step;
+use holdfast_domain::time::Timestamp;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::handle::Engine;
+use crate::ports::{Due, DueIndex, DuePage};
+use crate::request::CommandError;
+use crate::tasks::Tasks;
+
+/// How many due entries are looked at in one go.
+const PAGE: usize = 256;
+/// How many reservations are advanced at once.
+const CONCURRENT_MAX: usize = 32;
+/// How long an entry rests after a step that changed nothing, or failed.
+const REST: Duration = Duration::from_secs(5);
+/// How long the runner sleeps at most without looking.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(30);
+
+/// What was done about an entry of the index, until the index shows it.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// The entry as it was.
+    due: Timestamp,
+    /// When to look at the same entry again; none while it is being advanced.
+    again_at: Option<Timestamp>,
+}
+
+/// Advances what is due.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    engine: Engine,
+    index: Arc<dyn DueIndex>,
+    tasks: Tasks,
+    seen: Arc<Mutex<BTreeMap<ReservationId, Seen>>>,
+    slots: Arc<Semaphore>,
+    finished: Arc<Notify>,
+}
+
+impl Processes {
+    /// Over this engine and this index.
+    pub fn new(engine: Engine, index: Arc<dyn DueIndex>, tasks: Tasks) -> Self {
+        Self {
+            engine,
+            index,
+            tasks,
+            seen: Arc::default(),
+            slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            finished: Arc::default(),
+        }
+    }
+
+    /// Runs until the engine stops.
+    pub async fn run(self) {
+        let stopping = self.tasks.stopping().clone();
+        while !stopping.is_cancelled() {
+            let next = self.look().await;
+            let finished = self.finished.notified();
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => {}
+                () = finished => {}
+                () = self.index.changed() => {}
+                () = self.engine.clock().sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Whether nothing is due and no effect is under way.
+    pub async fn is_idle(&self) -> bool {
+        let now = self.engine.clock().now();
+        let Ok(DuePage { due, .. }) = self.index.due(now, PAGE).await else { return false };
+        let busy =
+            self.slots.available_permits() < CONCURRENT_MAX || self.engine.driver().calls() > 0;
+        !busy && !due.iter().any(|entry| self.is_open(entry, now))
+    }
+
+    /// Starts what is due; says when to look again.
+    async fn look(&self) -> Timestamp {
+        let now = self.engine.clock().now();
+        let latest = now.plus(LOOK_AT_LEAST);
+        let DuePage { due, next } = match self.index.due(now, PAGE).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "deadlines cannot be looked up; trying again");
+                return now.plus(Duration::from_secs(1));
+            }
+        };
+        self.forget_all_but(&due);
+        for entry in due {
+            if self.is_open(&entry, now) {
+                self.start(entry).await;
+            }
+        }
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = seen.values().filter_map(|seen| seen.again_at);
+        again.chain(next).fold(latest, Timestamp::min)
+    }
+
+    fn is_open(&self, entry: &Due, now: Timestamp) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&entry.reservation).is_none_or(|seen| match seen.again_at {
+            None => false,
+            Some(again_at) => seen.due != entry.at || again_at <= now,
+        })
+    }
+
+    /// What the index does not show any more needs no memory.
+    fn forget_all_but(&self, due: &[Due]) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|reservation, seen| {
+            seen.again_at.is_none() || due.iter().any(|entry| entry.reservation == *reservation)
+        });
+    }
+
+    async fn start(&self, entry: Due) {
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+        self.note(entry, None);
+        let this = self.clone();
+        self.tasks.spawn(async move {
+            let again_at = this.advance(entry).await;
+            this.note(entry, Some(again_at));
+            drop(slot);
+            this.finished.notify_one();
+        });
+    }
+
+    fn note(&self, entry: Due, again_at: Option<Timestamp>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(entry.reservation, Seen { due: entry.at, again_at });
+    }
+
+    /// Advances one reservation; says when to look at the same entry again, should the index still
+    /// show it.
+    async fn advance(&self, entry: Due) -> Timestamp {
+        let reservation = entry.reservation;
+        let step = match self.engine.routes().reservation(reservation).await {
+            Ok(Some(about)) => self.engine.driver().advance(about).await,
+            Ok(None) => Ok(Step::Rest),
+            Err(error) => Err(error),
+        };
+        let now = self.engine.clock().now();
+        match step {
+            Ok(Step::Wait(at)) => at,
+            Ok(Step::Rest | Step::Record(_) | Step::Call(_)) => now.plus(REST),
+            Err(CommandError::Contended | CommandError::ClockBehind) => {
+                now.plus(Duration::from_millis(100))
+            }
+            Err(error) => {
+                tracing::warn!(%reservation, %error, "a step failed; trying again");
+                now.plus(REST)
+            }
+        }
+    }
+}
