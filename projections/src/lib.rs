@@ -1,1 +1,25 @@
-//! Holdfast.
+//! The read side: pure projectors that turn facts into documents, the runner that follows the log
+//! and commits what they say, and the reads that the edge asks for. Deliberately not here: how
+//! documents are stored (adapters), HTTP and sockets (api), and any decision about a booking.
+#![warn(missing_docs, clippy::future_not_send)]
+
+pub mod cache;
+pub mod document;
+pub mod dump;
+pub mod folding;
+pub mod follower;
+pub mod opening;
+pub mod ports;
+pub mod projector;
+pub mod reader;
+pub mod rebuild;
+pub mod registry;
+pub mod runner;
+pub mod status;
+pub mod topic;
+pub mod typed;
+pub mod views;
+
+pub use reader::Reader;
+pub use runner::Runner;
+pub use views::Projections;

@@ -1,0 +1,182 @@
+//! Takes pages of the log through a set of projectors into the store: load, fold, commit. The same
+//! steps serve the live views and a generation that is being built; only the target differs.
+
+use std::sync::Arc;
+
+use holdfast_domain::log::{Feed, Position, ReadError, Recorded};
+
+use crate::document::{Document, Key};
+use crate::folding::{Binding, Folding, ParkedKeys, needed};
+use crate::ports::{Page, ReadStore, StoreError, Target};
+use crate::registry::{Checkpoint, GenerationId};
+
+/// Called at named points, so that tests can stop the process there.
+pub type Failpoint = fn(&'static str);
+
+/// A failpoint that does nothing.
+pub fn no_failpoint(_name: &'static str) {}
+
+/// Why a page was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FollowError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log is not the one that the checkpoint is of.
+    #[error("{0}")]
+    AnotherLog(String),
+    /// So many keys are parked that the build, not an event, must be wrong.
+    #[error("{0} keys are parked, which is more than may be; the views stop here")]
+    TooManyParked(usize),
+}
+
+impl FollowError {
+    /// Whether trying again can help.
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Log(ReadError::Unavailable(_))
+            | Self::Store(StoreError::Unavailable(_) | StoreError::Moved) => true,
+            Self::Log(ReadError::UnknownEvent { .. } | ReadError::Malformed { .. })
+            | Self::Store(StoreError::Damaged(_) | StoreError::Refused(_))
+            | Self::AnotherLog(_)
+            | Self::TooManyParked(_) => false,
+        }
+    }
+}
+
+/// A document that a page changed.
+pub type Touched = (GenerationId, Key, Option<Document>);
+
+/// What a page did, for those who watch.
+#[derive(Debug)]
+pub struct Taken {
+    /// The checkpoint after it.
+    pub checkpoint: Checkpoint,
+    /// The documents it changed, as they are now.
+    pub documents: Vec<Touched>,
+    /// The keys that are parked since, or missed more events.
+    pub parked: Vec<(GenerationId, Key)>,
+    /// How many events it had.
+    pub events: usize,
+}
+
+/// More parked keys than this, and the follower stops.
+pub const PARKED_MAX: usize = 10_000;
+
+/// Takes pages.
+#[derive(Debug)]
+pub struct Follower {
+    /// The log.
+    pub feed: Arc<dyn Feed>,
+    /// Where the views are kept.
+    pub store: Arc<dyn ReadStore>,
+    /// What the pages belong to.
+    pub target: Target,
+    /// What folds into what.
+    pub bindings: Vec<Binding>,
+    /// The revision of the registry that it computes with.
+    pub registry: u64,
+    /// How far it is.
+    pub checkpoint: Option<Checkpoint>,
+    /// The parked keys of its generations.
+    pub parked: ParkedKeys,
+    /// Whether subscribers are told.
+    pub announce: bool,
+    /// Called at named points.
+    pub failpoint: Failpoint,
+}
+
+impl Follower {
+    /// How far it is.
+    pub fn position(&self) -> Position {
+        self.checkpoint.map_or(Position::START, |checkpoint| checkpoint.position)
+    }
+
+    /// Recognises the log: its epoch, and the event at the checkpoint.
+    pub async fn recognise(&self) -> Result<(), FollowError> {
+        let Some(known) = self.checkpoint else { return Ok(()) };
+        let head = self.feed.head().await?;
+        if head.epoch != known.epoch {
+            return Err(FollowError::AnotherLog(format!(
+                "the views were built from the log's epoch {}, but the log is at epoch {}: it was \
+                 restored or replaced. Rebuild the views from it",
+                known.epoch, head.epoch
+            )));
+        }
+        if known.position == Position::START {
+            return Ok(());
+        }
+        let found = self.feed.hash_at(known.position).await?;
+        if head.position < known.position || found != Some(known.hash) {
+            return Err(FollowError::AnotherLog(format!(
+                "the views stand at position {} with hash {}, but the log has {} there and ends at \
+                 {}: it lost or changed events. Rebuild the views from it",
+                known.position,
+                known.hash,
+                found.map_or("nothing".to_owned(), |hash| hash.to_string()),
+                head.position
+            )));
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` events after the checkpoint, but none after `until`.
+    pub async fn read(
+        &self,
+        limit: usize,
+        until: Option<Position>,
+    ) -> Result<Vec<Recorded>, FollowError> {
+        let mut events = self.feed.page(self.position(), limit).await?;
+        if let Some(until) = until {
+            events.retain(|event| event.position <= until);
+        }
+        Ok(events)
+    }
+
+    /// Folds a page and commits it.
+    pub async fn take(&mut self, events: &[Recorded]) -> Result<Option<Taken>, FollowError> {
+        let Some(last) = events.last() else { return Ok(None) };
+        let epoch = match self.checkpoint {
+            Some(known) => known.epoch,
+            None => self.feed.head().await?.epoch,
+        };
+        let next = Checkpoint { position: last.position, epoch, hash: last.hash };
+        // A page that is not committed must leave nothing behind.
+        let mut parked = self.parked.clone();
+        let mut folding = Folding::new(&self.bindings, &mut parked, self.announce);
+        for (generation, keys) in needed(&self.bindings, events) {
+            folding.stored(generation, self.store.load(generation, keys).await?);
+        }
+        (self.failpoint)("proj.apply");
+        events.iter().for_each(|event| folding.event(event));
+        let folded = folding.finish();
+        if parked.len() > PARKED_MAX {
+            return Err(FollowError::TooManyParked(parked.len()));
+        }
+        let documents = folded.writes.iter().map(|write| {
+            let document = write.row.as_ref().map(|(document, _)| document.clone());
+            (write.generation, write.key.clone(), document)
+        });
+        let documents = documents.collect();
+        let newly_parked =
+            folded.parked.iter().map(|parked| (parked.generation, parked.key.clone())).collect();
+        let page = Page {
+            target: self.target,
+            registry: self.registry,
+            expected: self.checkpoint,
+            next,
+            writes: folded.writes,
+            changes: folded.changes,
+            parked: folded.parked,
+        };
+        (self.failpoint)("proj.before_commit");
+        self.store.commit(page).await?;
+        (self.failpoint)("proj.after_commit");
+        self.checkpoint = Some(next);
+        self.parked = parked;
+        Ok(Some(Taken { checkpoint: next, documents, parked: newly_parked, events: events.len() }))
+    }
+}

@@ -1,0 +1,134 @@
+//! What a runner does before it follows the log: recognise it, find the generations that this build
+//! can fold, and fill those that are missing, so that all live views start from one checkpoint.
+
+use std::sync::Arc;
+
+use holdfast_domain::log::Feed;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::folding::Binding;
+use crate::follower::{Failpoint, Follower};
+use crate::ports::{ReadStore, Target};
+use crate::projector::Projector;
+use crate::rebuild::{RebuildError, Rebuilder};
+use crate::registry::{Alteration, Generation, GenerationId, GenerationState, Registry};
+use crate::status::Status;
+
+/// The parts that it needs.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The log.
+    pub feed: &'a Arc<dyn Feed>,
+    /// Where the views are kept.
+    pub store: &'a Arc<dyn ReadStore>,
+    /// The views of this build.
+    pub projectors: &'a [Arc<dyn Projector>],
+    /// How many events to fill with at once.
+    pub page: usize,
+    /// Called at named points.
+    pub failpoint: Failpoint,
+    /// Where it says what it is doing.
+    pub status: &'a watch::Sender<Status>,
+}
+
+impl Opening<'_> {
+    /// A follower of all live views, and the registry that it computes with.
+    pub async fn open(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<(Follower, Registry), RebuildError> {
+        let mut registry = self.store.registry().await?;
+        self.follower(&registry, vec![]).recognise().await?;
+        for generation in &registry.generations.clone() {
+            if generation.state == GenerationState::Active && !self.successor(generation) {
+                // Nobody would advance it, so nobody may read it as if it were up to date.
+                let retire = Alteration::Retire { generation: generation.id };
+                registry = self.store.alter(registry.revision, retire).await?;
+            }
+        }
+        for projector in self.projectors {
+            let active = registry.active(projector.name());
+            if !active.is_some_and(|active| self.folds(active)) {
+                registry = self.fill(projector, &registry, stop).await?;
+            }
+        }
+        self.status.send_modify(|status| status.building.clear());
+        let parked = self.store.parked().await?;
+        let bindings = self.bindings(&registry);
+        let mut follower = self.follower(&registry, bindings);
+        let bound = |id: GenerationId| follower.bindings.iter().any(|one| one.generation == id);
+        follower.parked = parked
+            .into_iter()
+            .filter(|parked| bound(parked.generation))
+            .map(|parked| ((parked.generation, parked.key.clone()), parked))
+            .collect();
+        Ok((follower, registry))
+    }
+
+    /// Whether this build knows how to fold a generation.
+    fn folds(&self, generation: &Generation) -> bool {
+        self.projectors.iter().any(|projector| of(generation, projector.as_ref()))
+    }
+
+    /// Whether this build has the view, in this or another version.
+    fn successor(&self, generation: &Generation) -> bool {
+        self.projectors.iter().any(|projector| projector.name() == generation.view)
+    }
+
+    fn bindings(&self, registry: &Registry) -> Vec<Binding> {
+        let bound = self.projectors.iter().filter_map(|projector| {
+            let active = registry.active(projector.name())?;
+            of(active, projector.as_ref())
+                .then(|| Binding { projector: Arc::clone(projector), generation: active.id })
+        });
+        let mut bindings: Vec<_> = bound.collect();
+        bindings.sort_by_key(|binding| binding.projector.lane());
+        bindings
+    }
+
+    fn follower(&self, registry: &Registry, bindings: Vec<Binding>) -> Follower {
+        Follower {
+            feed: Arc::clone(self.feed),
+            store: Arc::clone(self.store),
+            target: Target::Live,
+            bindings,
+            registry: registry.revision,
+            checkpoint: registry.live,
+            parked: std::collections::BTreeMap::new(),
+            announce: true,
+            failpoint: self.failpoint,
+        }
+    }
+
+    /// Fills a view up to the live checkpoint, from where an earlier filling stopped, and lets it
+    /// take over.
+    async fn fill(
+        &self,
+        projector: &Arc<dyn Projector>,
+        registry: &Registry,
+        stop: &CancellationToken,
+    ) -> Result<Registry, RebuildError> {
+        let rebuilder = Rebuilder::new(Arc::clone(self.feed), Arc::clone(self.store), self.page)
+            .with_failpoint(self.failpoint)
+            .tolerating_parked();
+        let started = registry.generations.iter().filter(|known| {
+            known.state != GenerationState::Active && of(known, projector.as_ref())
+        });
+        let generation = match started.map(|known| known.id).max() {
+            Some(started) => started,
+            None => rebuilder.start(projector.as_ref()).await?,
+        };
+        let say = |progress: crate::rebuild::Progress| {
+            self.status.send_modify(|status| {
+                status.building = vec![(projector.name().to_owned(), progress.position)];
+            });
+        };
+        rebuilder.catch_up(projector, generation, &say, stop).await?;
+        rebuilder.switch(projector, generation, stop).await
+    }
+}
+
+fn of(generation: &Generation, projector: &dyn Projector) -> bool {
+    generation.view == projector.name() && generation.version == projector.version()
+}

@@ -1,0 +1,233 @@
+//! Follows the log and keeps the live views up to date: read a page, fold it, commit it, fill the
+//! cache, publish the position. One future, run by its caller; it ends when it is told to, between
+//! two commits, or when going on would be wrong.
+//!
+//! Deliberately not here: effects. Nothing outside the read model is told by a runner.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holdfast_domain::log::{Feed, Position};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Cache;
+use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
+use crate::opening::Opening;
+use crate::ports::{ReadStore, Retention, StoreError};
+use crate::projector::Projector;
+use crate::reader::Reader;
+use crate::rebuild::RebuildError;
+use crate::registry::Registry;
+use crate::status::Status;
+
+/// How a runner goes about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// At most about so many events in one transaction.
+    pub page: usize,
+    /// How long changes are kept for subscribers who come back.
+    pub retention: Retention,
+    /// The first pause after a failure that may pass; each next one is twice as long.
+    pub pause: Duration,
+    /// The longest pause.
+    pub pause_max: Duration,
+    /// How long it waits for the log to call before it looks for itself.
+    pub look_again: Duration,
+    /// How much the cache may hold.
+    pub cache_bytes: u64,
+    /// Called at named points.
+    pub failpoint: Failpoint,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            page: 512,
+            retention: Retention { positions: 100_000, age: None },
+            pause: Duration::from_millis(50),
+            pause_max: Duration::from_secs(5),
+            look_again: Duration::from_secs(1),
+            cache_bytes: 64 << 20,
+            failpoint: no_failpoint,
+        }
+    }
+}
+
+/// What a runner shows to readers.
+#[derive(Debug)]
+pub struct Published {
+    /// Documents in memory.
+    pub cache: Cache,
+    /// How far the live views are. Sent after each commit and each switch: look for changes then.
+    pub position: watch::Sender<Position>,
+    /// Its account of itself.
+    pub status: watch::Sender<Status>,
+    /// The generations that are read; none before it knows them.
+    pub registry: watch::Sender<Option<Arc<Registry>>>,
+}
+
+/// Keeps the live views up to date.
+#[derive(Debug)]
+pub struct Runner {
+    feed: Arc<dyn Feed>,
+    store: Arc<dyn ReadStore>,
+    projectors: Vec<Arc<dyn Projector>>,
+    options: Options,
+    published: Arc<Published>,
+}
+
+impl Runner {
+    /// Over a log and a store.
+    pub fn new(
+        feed: Arc<dyn Feed>,
+        store: Arc<dyn ReadStore>,
+        projectors: Vec<Arc<dyn Projector>>,
+        options: Options,
+    ) -> Self {
+        let published = Arc::new(Published {
+            cache: Cache::new(options.cache_bytes),
+            position: watch::Sender::new(Position::START),
+            status: watch::Sender::new(Status::starting()),
+            registry: watch::Sender::new(None),
+        });
+        Self { feed, store, projectors, options, published }
+    }
+
+    /// The reads over what it keeps up to date.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.store), Arc::clone(&self.published))
+    }
+
+    /// Runs until it is told to stop. An error is a halt: going on would be wrong, and a restart
+    /// without a change would end the same way.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), FollowError> {
+        let mut pause = self.options.pause;
+        loop {
+            let before = *self.published.position.borrow();
+            match self.follow(&stop).await {
+                Ok(()) => return Ok(()),
+                Err(why) if why.passes() => {
+                    tracing::warn!(%why, "the views cannot go on now; trying again");
+                    let trouble = Some(why.to_string());
+                    self.published.status.send_modify(|status| status.trouble = trouble);
+                    if *self.published.position.borrow() != before {
+                        pause = self.options.pause;
+                    }
+                    let waited = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    if waited.is_none() {
+                        return Ok(());
+                    }
+                    pause = pause.saturating_mul(2).min(self.options.pause_max);
+                }
+                Err(why) => {
+                    tracing::error!(%why, "the views have halted");
+                    let halted = Some(why.to_string());
+                    self.published.status.send_modify(|status| status.halted = halted);
+                    return Err(why);
+                }
+            }
+        }
+    }
+
+    async fn follow(&self, stop: &CancellationToken) -> Result<(), FollowError> {
+        let opening = Opening {
+            feed: &self.feed,
+            store: &self.store,
+            projectors: &self.projectors,
+            page: self.options.page,
+            failpoint: self.options.failpoint,
+            status: &self.published.status,
+        };
+        self.look().await?;
+        let (mut follower, registry) = match opening.open(stop).await {
+            Ok(opened) => opened,
+            Err(RebuildError::Follow(why)) => return Err(why),
+            Err(RebuildError::Stopped) => return Ok(()),
+            Err(RebuildError::NeverStill) => return Err(FollowError::Store(StoreError::Moved)),
+            Err(why @ (RebuildError::NoGeneration(_) | RebuildError::Parked(_))) => {
+                return Err(FollowError::Store(StoreError::Refused(why.to_string())));
+            }
+        };
+        // Another runner may have committed what this one never saw.
+        self.published.cache.clear(follower.position());
+        self.published.registry.send_replace(Some(Arc::new(registry)));
+        self.publish(&follower, None);
+        let (mut trimmed, mut looked) = (follower.position(), Instant::now());
+        while !stop.is_cancelled() {
+            let Some(events) =
+                stop.run_until_cancelled(follower.read(self.options.page, None)).await
+            else {
+                break;
+            };
+            match follower.take(&events?).await? {
+                Some(taken) => self.publish(&follower, Some(taken)),
+                None => self.idle(&follower, stop).await?,
+            }
+            if looked.elapsed() >= self.options.look_again {
+                self.look().await?;
+                looked = Instant::now();
+            }
+            trimmed = self.trim(&follower, trimmed).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows a committed page: the cache first, then the position.
+    fn publish(&self, follower: &Follower, taken: Option<Taken>) {
+        let position = follower.position();
+        if let Some(taken) = taken {
+            self.published.cache.committed(position, taken.documents);
+            for (generation, key) in taken.parked {
+                self.published.cache.parked(position, generation, key);
+            }
+        }
+        self.published.status.send_modify(|status| {
+            status.position = position;
+            status.parked = u64::try_from(follower.parked.len()).unwrap_or(u64::MAX);
+            status.head = status.head.map(|head| head.max(position));
+            status.trouble = None;
+            status.last_progress = Instant::now();
+        });
+        self.published.position.send_replace(position);
+    }
+
+    /// Notes where the log ends.
+    async fn look(&self) -> Result<Position, FollowError> {
+        let head = self.feed.head().await?.position;
+        self.published.status.send_modify(|status| status.head = Some(head));
+        Ok(head)
+    }
+
+    /// There is nothing to read: note where the log ends, and wait until it calls.
+    async fn idle(&self, follower: &Follower, stop: &CancellationToken) -> Result<(), FollowError> {
+        let position = follower.position();
+        if self.look().await? > position {
+            return Ok(());
+        }
+        self.published.status.send_modify(|status| {
+            status.trouble = None;
+            status.last_progress = Instant::now();
+        });
+        let called = tokio::time::timeout(self.options.look_again, self.feed.changed(position));
+        if let Some(Err(_quiet)) = stop.run_until_cancelled(called).await {
+            // Nobody called for a while: see whether the views were switched meanwhile.
+            let registry = self.store.registry().await?;
+            if registry.revision != follower.registry {
+                return Err(FollowError::Store(StoreError::Moved));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of old changes, now and then.
+    async fn trim(&self, follower: &Follower, last: Position) -> Result<Position, FollowError> {
+        let position = follower.position();
+        let often = self.options.retention.positions.div_euclid(16).max(1);
+        if position.0.saturating_sub(last.0) < often {
+            return Ok(last);
+        }
+        self.store.trim(self.options.retention).await?;
+        Ok(position)
+    }
+}

@@ -1,0 +1,50 @@
+//! How far the views are, for health, metrics and the operators' topic. The measure is the head of
+//! the log, not the runner's own mark: a runner that reads nothing is not up to date.
+
+use std::time::Instant;
+
+use holdfast_domain::log::Position;
+
+/// The runner's own account of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// How far the active views are.
+    pub position: Position,
+    /// Where the log ends, when it was last looked at.
+    pub head: Option<Position>,
+    /// How many keys are parked.
+    pub parked: u64,
+    /// Why it stopped for good; only a restart helps.
+    pub halted: Option<String>,
+    /// What it is trying again after, while it is.
+    pub trouble: Option<String>,
+    /// When it last committed a page, or saw that there was none.
+    pub last_progress: Instant,
+    /// Views that are being filled before they can be read, with how far they are.
+    pub building: Vec<(String, Position)>,
+}
+
+impl Status {
+    /// Before the first look.
+    pub fn starting() -> Self {
+        Self {
+            position: Position::START,
+            head: None,
+            parked: 0,
+            halted: None,
+            trouble: None,
+            last_progress: Instant::now(),
+            building: vec![],
+        }
+    }
+
+    /// How far behind the head, in positions; none while the head is not known.
+    pub fn lag(&self) -> Option<u64> {
+        self.head.map(|head| head.0.saturating_sub(self.position.0))
+    }
+
+    /// Whether it runs, and nothing is in its way.
+    pub fn is_running(&self) -> bool {
+        self.halted.is_none() && self.trouble.is_none() && self.head.is_some()
+    }
+}

@@ -1,0 +1,251 @@
+//! `slots`: which offering's free starts changed, on which local date. Free starts are computed
+//! when they are read, because they change with time alone; this view only says where to look
+//! again. It keeps, per resource, the offerings on it and its zone (`r:`), per claim the time that
+//! it blocks (`c:`), and per class and offering whose they are (`s:`, `o:`).
+//!
+//! A claim changes every start whose booking would touch it, buffers included: that can reach into
+//! the dates before and after. Pins and sales take nothing that the hold did not take already.
+
+use std::collections::BTreeMap;
+
+use holdfast_domain::booking::calendar::CalendarEvent;
+use holdfast_domain::booking::offering::{OfferingEvent, OfferingKind};
+use holdfast_domain::booking::resource::ResourceEvent;
+use holdfast_domain::booking::session::SessionEvent;
+use holdfast_domain::event::Event;
+use holdfast_domain::ids::{OfferingId, ResourceId};
+use holdfast_domain::log::Recorded;
+use holdfast_domain::time::zone::{LocalDate, Zone};
+use holdfast_domain::time::{Interval, minutes};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::calendar::claim_of;
+use crate::document::{Document, Documents, FoldError, Indexes, Key};
+use crate::projector::{Announcement, Projector};
+use crate::topic::Topic;
+
+/// News about the free starts of an offering. Its key is the date, or `all`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SlotsChange {
+    /// Which offering.
+    #[schema(value_type = String, format = Uuid)]
+    pub offering_id: OfferingId,
+    /// The local date whose starts changed; none is every date.
+    #[schema(value_type = Option<String>, format = Date)]
+    pub date: Option<LocalDate>,
+}
+
+/// What is offered on a resource, at any free time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OnResource {
+    zone: Zone,
+    offerings: BTreeMap<OfferingId, Reach>,
+}
+
+/// How far from a claim a start can be and still touch it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Reach {
+    before_minutes: u32,
+    after_minutes: u32,
+}
+
+/// Where an offering is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct OnOffering {
+    resource: ResourceId,
+}
+
+/// Whose a class is, and on which date.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct OnSession {
+    offering: OfferingId,
+    date: LocalDate,
+}
+
+/// More dates than a claim of a week with its buffers can touch.
+const DATES_MAX: usize = 32;
+
+/// The view.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots;
+
+fn key_of(kind: &str, id: impl std::fmt::Display) -> Key {
+    Key::new(format_args!("{kind}:{id}"))
+}
+
+fn claim_key(event: &Recorded, fact: &CalendarEvent) -> Key {
+    Key::new(format_args!("c:{}/{}", event.stream.id(), claim_of(fact)))
+}
+
+impl Projector for Slots {
+    fn name(&self) -> &'static str {
+        "slots"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn lane(&self) -> u16 {
+        7
+    }
+
+    fn keys(&self, event: &Recorded) -> Vec<Key> {
+        let id = event.stream.id();
+        match &event.event {
+            Event::Resource(_) => vec![key_of("r", id)],
+            Event::Offering(OfferingEvent::Drafted { resource, .. }) => {
+                vec![key_of("r", resource), key_of("o", id)]
+            }
+            Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {}) => {
+                vec![key_of("o", id)]
+            }
+            Event::Calendar(fact) if taken(fact).is_some() => {
+                vec![key_of("r", id), claim_key(event, fact)]
+            }
+            Event::Session(fact) if seats_move(fact) => vec![key_of("s", id)],
+            Event::Calendar(_) | Event::Session(_) | Event::Reservation(_) | Event::Payment(_) => {
+                vec![]
+            }
+        }
+    }
+
+    fn fold(&self, event: &Recorded, documents: &mut Documents) -> Result<(), FoldError> {
+        match &event.event {
+            Event::Resource(ResourceEvent::Registered { zone, .. }) => {
+                let on_resource = OnResource { zone: zone.clone(), offerings: BTreeMap::new() };
+                documents.put(&key_of("r", event.stream.id()), &on_resource)
+            }
+            Event::Offering(OfferingEvent::Drafted { resource, kind, terms, .. }) => {
+                let key = key_of("r", resource);
+                let mut on_resource: OnResource = documents.read(&key)?;
+                if *kind == OfferingKind::Slot {
+                    let reach = Reach {
+                        before_minutes: terms
+                            .duration_minutes
+                            .saturating_add(terms.buffers.after_minutes),
+                        after_minutes: terms.buffers.before_minutes,
+                    };
+                    let offering = OfferingId::from_uuid(event.stream.id());
+                    on_resource.offerings.insert(offering, reach);
+                    documents.put(&key, &on_resource)?;
+                }
+                let on_offering = OnOffering { resource: *resource };
+                documents.put(&key_of("o", event.stream.id()), &on_offering)
+            }
+            Event::Calendar(fact) => {
+                let key = claim_key(event, fact);
+                match taken(fact) {
+                    Some(Some(blocks)) => documents.put(&key, &blocks)?,
+                    Some(None) => {
+                        // A claim that was never placed cannot be given back.
+                        let _blocks: Interval = documents.read(&key)?;
+                        documents.remove(&key);
+                    }
+                    None => {}
+                }
+                Ok(())
+            }
+            Event::Session(SessionEvent::Scheduled { offering, starts, .. }) => {
+                let date = starts.zone.date(starts.utc);
+                let on_session = OnSession { offering: *offering, date };
+                documents.put(&key_of("s", event.stream.id()), &on_session)
+            }
+            Event::Resource(ResourceEvent::SchedulePublished { .. })
+            | Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {})
+            | Event::Session(_)
+            | Event::Reservation(_)
+            | Event::Payment(_) => Ok(()),
+        }
+    }
+
+    fn indexes(&self, _key: &Key, _document: &Document) -> Result<Indexes, FoldError> {
+        Ok(Indexes::default())
+    }
+
+    fn announce(
+        &self,
+        event: &Recorded,
+        before: &Documents,
+        after: &Documents,
+    ) -> Result<Vec<Announcement>, FoldError> {
+        let id = event.stream.id();
+        match &event.event {
+            Event::Resource(ResourceEvent::Registered { .. })
+            | Event::Offering(OfferingEvent::Drafted { .. })
+            | Event::Reservation(_)
+            | Event::Payment(_) => Ok(vec![]),
+            Event::Resource(ResourceEvent::SchedulePublished { .. }) => {
+                let on_resource: OnResource = after.read(&key_of("r", id))?;
+                on_resource.offerings.keys().map(|offering| news(*offering, None)).collect()
+            }
+            Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {}) => {
+                let _known: OnOffering = after.read(&key_of("o", id))?;
+                Ok(vec![news(OfferingId::from_uuid(id), None)?])
+            }
+            Event::Calendar(fact) => {
+                let key = claim_key(event, fact);
+                let blocks = after.find(&key)?.or(before.find(&key)?);
+                let blocks: Interval = blocks.ok_or(FoldError::Missing(key))?;
+                let on_resource: OnResource = after.read(&key_of("r", id))?;
+                on_resource.touched(blocks)
+            }
+            Event::Session(_) => {
+                let on_session: OnSession = after.read(&key_of("s", id))?;
+                Ok(vec![news(on_session.offering, Some(on_session.date))?])
+            }
+        }
+    }
+}
+
+/// What a calendar event takes (`Some(Some)`), that it gives back (`Some(None)`), or neither.
+const fn taken(fact: &CalendarEvent) -> Option<Option<Interval>> {
+    match fact {
+        CalendarEvent::HoldPlaced { blocks, .. } | CalendarEvent::TimeBlocked { blocks, .. } => {
+            Some(Some(*blocks))
+        }
+        CalendarEvent::HoldReleased { .. } | CalendarEvent::HoldExpired { .. } => Some(None),
+        CalendarEvent::HoldPinned { .. }
+        | CalendarEvent::HoldUnpinned { .. }
+        | CalendarEvent::HoldConverted { .. } => None,
+    }
+}
+
+const fn seats_move(fact: &SessionEvent) -> bool {
+    match fact {
+        SessionEvent::Scheduled { .. }
+        | SessionEvent::SeatsHeld { .. }
+        | SessionEvent::SeatsReleased { .. }
+        | SessionEvent::SeatsExpired { .. } => true,
+        SessionEvent::SeatsPinned { .. }
+        | SessionEvent::SeatsUnpinned { .. }
+        | SessionEvent::SeatsConfirmed { .. } => false,
+    }
+}
+
+impl OnResource {
+    fn touched(&self, blocks: Interval) -> Result<Vec<Announcement>, FoldError> {
+        let mut all = Vec::new();
+        for (offering, reach) in &self.offerings {
+            let near = blocks.widened(minutes(reach.before_minutes), minutes(reach.after_minutes));
+            let (mut date, last) = (self.zone.date(near.start()), self.zone.date(near.end()));
+            for _ in 0..DATES_MAX {
+                all.push(news(*offering, Some(date))?);
+                if date >= last {
+                    break;
+                }
+                date = date.next();
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn news(offering_id: OfferingId, date: Option<LocalDate>) -> Result<Announcement, FoldError> {
+    Ok(Announcement {
+        topics: vec![Topic::Slots(offering_id)],
+        key: date.map_or_else(|| Key::new("all"), Key::new),
+        data: Some(Document::of(&SlotsChange { offering_id, date })?),
+    })
+}
