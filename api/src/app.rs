@@ -1,0 +1,194 @@
+//! The composition root: from a configuration to a running node. Everything concrete is chosen here
+//! and nowhere else.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App as HttpApp, HttpServer, web};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::AppExt as _;
+
+use crate::auth::foreign::ForeignKeys;
+use crate::auth::{TokenError, Verifier};
+use crate::config::Config;
+use crate::http::cors::cors;
+use crate::http::cursor::Cursors;
+use crate::http::finish::finish;
+use crate::http::gate::gate;
+use crate::http::limits::RateLimits;
+use crate::http::ops::Check;
+use crate::keys::{KeyError, Keys};
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::openapi;
+use crate::routes::{self, ROUTES, TableError};
+use crate::telemetry::RequestSpan;
+
+/// How long handlers have to finish when the node stops.
+const HANDLERS_DRAIN: u64 = 4;
+const CONNECTIONS_PER_WORKER: usize = 4_096;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Its own key is none that tokens can be checked with.
+    #[error("the node's own key: {0}")]
+    OwnKey(#[from] TokenError),
+    /// The client that fetches a foreign issuer's keys.
+    #[error("the client for the token issuer's keys: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The table of routes does not fit the handlers.
+    #[error(transparent)]
+    Routes(#[from] TableError),
+    /// The description cannot be written.
+    #[error("the API's description: {0}")]
+    Description(#[from] serde_json::Error),
+    /// The address.
+    #[error("{address}: {cause}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub struct State {
+    /// The configuration.
+    pub config: Config,
+    /// The node's own keys.
+    pub keys: Keys,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// Makes and reads cursors.
+    pub cursors: Cursors,
+    /// Rate limits.
+    pub limits: RateLimits,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Owns the tasks.
+    pub lifecycle: Lifecycle,
+    /// What readiness asks.
+    pub checks: Vec<Arc<dyn Check>>,
+}
+
+impl State {
+    /// Opens what a node keeps and knows, without listening.
+    pub fn open(
+        config: Config,
+        checks: Vec<Arc<dyn Check>>,
+        runtime: Handle,
+    ) -> Result<Self, StartError> {
+        let lifecycle = Lifecycle::new(runtime);
+        let keys = Keys::open(&config.data)?;
+        let verifier = match &config.tokens.jwks_url {
+            None => Verifier::own(&keys.signing, config.tokens.clone())?,
+            Some(url) => {
+                let foreign = ForeignKeys::new(url.clone(), lifecycle.clone())?;
+                Verifier::foreign(foreign, config.tokens.clone())
+            }
+        };
+        Ok(Self {
+            verifier,
+            cursors: Cursors::new(keys.cursor.clone()),
+            limits: RateLimits::new(&config.limits),
+            metrics: Metrics::default(),
+            lifecycle,
+            checks,
+            keys,
+            config,
+        })
+    }
+}
+
+/// Starts nodes.
+#[derive(Debug)]
+pub struct App;
+
+impl App {
+    /// Starts a node on the current runtime, which must be multi-threaded and stays the one that
+    /// commands run on; HTTP has threads of its own.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        Self::start_with(config, Vec::new()).await
+    }
+
+    /// The same, with parts that readiness asks.
+    #[expect(clippy::unused_async, reason = "stores are opened here, and that waits")]
+    pub async fn start_with(
+        config: Config,
+        checks: Vec<Arc<dyn Check>>,
+    ) -> Result<Running, StartError> {
+        let state = State::open(config, checks, Handle::current())?;
+        listen(web::Data::new(state))
+    }
+}
+
+fn listen(state: web::Data<State>) -> Result<Running, StartError> {
+    let document = openapi::document();
+    routes::check(ROUTES, &document)?;
+    let description = web::Bytes::from(serde_json::to_vec(&document)?);
+    let address = state.config.listen;
+    let failed = |cause| StartError::Listen { address, cause };
+    let shared = web::Data::clone(&state);
+    let server = HttpServer::new(move || {
+        let (app, _document) =
+            HttpApp::new().into_utoipa_app().configure(routes::configure).split_for_parts();
+        app.app_data(web::Data::clone(&shared))
+            .configure(openapi::serve(description.clone()))
+            .wrap(from_fn(gate))
+            .wrap(cors(&shared.config.cors_origins))
+            .wrap(from_fn(finish))
+            .wrap(TracingLogger::<RequestSpan>::new())
+    })
+    .disable_signals()
+    .shutdown_timeout(HANDLERS_DRAIN)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .client_request_timeout(state.config.limits.head_timeout)
+    .bind(address)
+    .map_err(failed)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    let server = server.run();
+    let handle = server.handle();
+    state.lifecycle.start("http", async move { server.await.map_err(|why| why.to_string()) });
+    Ok(Running { address: bound, handle, state })
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    handle: ServerHandle,
+    state: web::Data<State>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its handlers share.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Stops it: no new requests, sockets closed, handlers drained, runners ended, log closed.
+    /// Answers whether all of that ended in time.
+    pub async fn stop(self) -> bool {
+        self.state.lifecycle.edge_stops().cancel();
+        let grace = Duration::from_secs(HANDLERS_DRAIN.saturating_add(1));
+        let drained = timeout(grace, self.handle.stop(true)).await.is_ok();
+        self.state.lifecycle.stop().await && drained
+    }
+}

@@ -1,0 +1,26 @@
+//! `holdfast docs`: the parts of the documentation that are made from the code.
+
+use clap::Subcommand;
+
+use super::{Failure, output};
+use crate::{openapi, problems};
+
+/// Which part.
+#[derive(Debug, Subcommand)]
+pub enum DocsCommand {
+    /// The catalogue of problems, `docs/api/problems.md`.
+    Problems,
+    /// The API's description, `docs/api/openapi.json`.
+    Openapi,
+}
+
+/// Prints it.
+pub fn run(command: &DocsCommand) -> Result<(), Failure> {
+    match command {
+        DocsCommand::Problems => output::line(problems::pages::markdown().trim_end()),
+        DocsCommand::Openapi => {
+            let text = serde_json::to_string_pretty(&openapi::document());
+            output::line(&text.map_err(|why| Failure::Failed(why.to_string()))?)
+        }
+    }
+}

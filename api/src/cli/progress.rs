@@ -1,0 +1,98 @@
+//! Progress of long work, on standard error: a bar with rate and remaining time on a terminal, one
+//! plain line every five seconds elsewhere.
+
+use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output::tell;
+
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+const BAR: &str =
+    "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {per_sec}  ETA {eta}";
+
+/// Shows how far work has come.
+#[derive(Debug)]
+pub struct Progress {
+    name: String,
+    shown: Shown,
+    started: Instant,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    Lines { total: u64, done: u64, last: Instant },
+}
+
+impl Progress {
+    /// Work of so many steps.
+    pub fn new(name: &str, total: u64) -> Self {
+        let started = Instant::now();
+        let shown = if io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template(BAR) {
+                bar.set_style(style);
+            }
+            bar.set_message(name.to_owned());
+            Shown::Bar(bar)
+        } else {
+            Shown::Lines { total, done: 0, last: started }
+        };
+        Self { name: name.to_owned(), shown, started }
+    }
+
+    /// It has come to this step, of so many as are known by now.
+    pub fn at(&mut self, done: u64, total: u64) {
+        match &mut self.shown {
+            Shown::Bar(bar) => {
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            Shown::Lines { total: known, done: reached, last } => {
+                (*known, *reached) = (total, done);
+                if last.elapsed() >= BETWEEN_LINES {
+                    *last = Instant::now();
+                    tell(&plain(&self.name, done, total, self.started.elapsed()));
+                }
+            }
+        }
+    }
+
+    /// It is done.
+    pub fn finish(self, summary: &str) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+        tell(&format!("  {}  {summary}", self.name));
+    }
+}
+
+/// One plain line: how far, how fast, how long still.
+fn plain(name: &str, done: u64, total: u64, elapsed: Duration) -> String {
+    let share = u128::from(done).saturating_mul(100).checked_div(u128::from(total)).unwrap_or(100);
+    let millis = elapsed.as_millis().max(1);
+    let rate = u128::from(done).saturating_mul(1_000).checked_div(millis).unwrap_or(0);
+    let left = u128::from(total.saturating_sub(done)).checked_div(rate);
+    let eta = left.map_or_else(|| "unknown".to_owned(), |seconds| format!("{seconds} s"));
+    format!("{name}: {share} %, {done} of {total}, {rate} per second, {eta} left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_tells_how_far_how_fast_and_how_long_still() {
+        assert_eq!(
+            plain("due", 500, 2_000, Duration::from_secs(5)),
+            "due: 25 %, 500 of 2000, 100 per second, 15 s left",
+        );
+        assert_eq!(
+            plain("due", 0, 0, Duration::ZERO),
+            "due: 100 %, 0 of 0, 0 per second, unknown left",
+        );
+    }
+}

@@ -1,0 +1,350 @@
+//! The configuration: what the node runs on and within which limits. Every setting has one name in
+//! three spellings (flag, environment, file) and comes from the first place that gives it; where it
+//! came from is kept, so that `config show --origin` can tell. Reading the environment and the file
+//! is [`sources`]; this file turns texts into values that cannot be wrong.
+
+pub mod rate;
+pub mod settings;
+pub mod sources;
+pub mod stores;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use holdfast_domain::time::Timestamp;
+
+use self::rate::Rate;
+use self::sources::{Resolved, Sources};
+use self::stores::{LogStore, ReadStore};
+
+/// Why a configuration was refused: which setting, where it came from, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A value that the setting does not take.
+    #[error("{name} (from {origin}): {why}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// Where the value came from.
+        origin: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A key of the file that is no setting.
+    #[error("{file}: unknown setting `{key}`; did you mean `{nearest}`?")]
+    UnknownKey {
+        /// The file.
+        file: String,
+        /// The key found.
+        key: String,
+        /// The setting whose name is nearest.
+        nearest: &'static str,
+    },
+    /// The file is there and cannot be used.
+    #[error("{file}: {why}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Two settings that exclude each other.
+    #[error("{0}")]
+    Conflict(&'static str),
+}
+
+/// Which parts of the engine a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// Everything.
+    All,
+    /// Only the edge and the commands.
+    Api,
+    /// Only projections, processes and timers.
+    Worker,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Who answers for payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payments {
+    /// The simulator that comes with the engine.
+    Simulator,
+}
+
+/// Where the engine's clock starts when it can be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestClock {
+    /// Now.
+    Now,
+    /// At this instant.
+    At(Timestamp),
+}
+
+/// Whose tokens are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// The `iss` that a token must carry.
+    pub issuer: String,
+    /// The `aud` that a token must carry.
+    pub audience: String,
+    /// Where the issuer publishes its keys; `None` means the key in the data folder.
+    pub jwks_url: Option<String>,
+}
+
+/// The bounds of everything that a caller can make grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// Items on a page.
+    pub page_items_max: usize,
+    /// How long a handler may take.
+    pub handler_timeout: Duration,
+    /// How long the head of a request may take to arrive.
+    pub head_timeout: Duration,
+    /// Sign-ins per address.
+    pub sign_in_rate: Rate,
+    /// Requests per address.
+    pub address_rate: Rate,
+    /// Requests per principal.
+    pub principal_rate: Rate,
+    /// Bytes of a WebSocket frame.
+    pub socket_frame_bytes_max: usize,
+    /// Open sockets of one principal.
+    pub sockets_per_principal_max: usize,
+    /// Subscriptions of one socket.
+    pub subscriptions_per_socket_max: usize,
+    /// Messages that a socket may send in a second.
+    pub socket_messages_per_second_max: u32,
+}
+
+/// What the node runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Files, keys, simulator.
+    pub data: PathBuf,
+    /// The event log.
+    pub log: LogStore,
+    /// The read models.
+    pub read: ReadStore,
+    /// Which parts run here.
+    pub role: NodeRole,
+    /// Whose tokens are accepted.
+    pub tokens: Tokens,
+    /// Who answers for payments.
+    pub payments: Payments,
+    /// A clock that tests can move.
+    pub test_clock: Option<TestClock>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log_filter: String,
+    /// Web origins that may call from a browser, beyond the node's own.
+    pub cors_origins: Vec<String>,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Reads every setting from its first source, and judges them together.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::from_resolved(&sources.resolve()?)
+    }
+
+    /// The configuration of a node without any setting, except that its data stands in `data` and
+    /// it listens on any free port of the loopback. For programs that start a node in process.
+    pub fn in_folder(data: &std::path::Path) -> Result<Self, ConfigError> {
+        let flags = [("listen", "127.0.0.1:0".to_owned()), ("data", data.display().to_string())];
+        Self::load(&Sources { flags: flags.into_iter().collect(), ..Sources::default() })
+    }
+
+    fn from_resolved(resolved: &Resolved) -> Result<Self, ConfigError> {
+        let data: PathBuf = resolved.parse("data")?;
+        resolved.refuse_if_set(
+            "redis-url",
+            "this build keeps cache and fan-out in process; leave the setting out",
+        )?;
+        let config = Self {
+            listen: resolved.parse("listen")?,
+            log: resolved.with("log-url", |text| LogStore::parse(text, &data))?,
+            read: resolved.with("read-url", |text| ReadStore::parse(text, &data))?,
+            role: resolved.with("role", |text| match text {
+                "all" => Ok(NodeRole::All),
+                "api" => Ok(NodeRole::Api),
+                "worker" => Ok(NodeRole::Worker),
+                _ => Err("one of all, api, worker".to_owned()),
+            })?,
+            tokens: tokens(resolved)?,
+            payments: resolved.with("payments", |text| match text {
+                "simulator" => Ok(Payments::Simulator),
+                "toss" => Err("toss is not supported by this build; use simulator".to_owned()),
+                _ => Err("this build supports simulator".to_owned()),
+            })?,
+            test_clock: resolved.optional("test-clock", |text| match text {
+                "now" => Ok(TestClock::Now),
+                instant => instant.parse().map(TestClock::At).map_err(|why| format!("{why}")),
+            })?,
+            log_format: resolved.with("log-format", |text| match text {
+                "auto" => Ok(LogFormat::Auto),
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("one of auto, text, json".to_owned()),
+            })?,
+            log_filter: resolved.parse("log")?,
+            cors_origins: resolved.list("cors-origins", origin)?,
+            trusted_proxies: resolved.list("trusted-proxies", |text| {
+                IpAddr::from_str(text).map_err(|why| format!("`{text}`: {why}"))
+            })?,
+            limits: limits(resolved)?,
+            data,
+        };
+        config.judge()?;
+        Ok(config)
+    }
+
+    fn judge(&self) -> Result<(), ConfigError> {
+        if self.test_clock.is_some() && !self.listen.ip().is_loopback() {
+            return Err(ConfigError::Conflict(
+                "test-clock: a clock that can be moved is refused unless the node listens on a \
+                 loopback address",
+            ));
+        }
+        if matches!(self.log, LogStore::Memory) && matches!(self.role, NodeRole::Worker) {
+            return Err(ConfigError::Conflict(
+                "role: a worker cannot follow a log that is kept in another process's memory",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn tokens(resolved: &Resolved) -> Result<Tokens, ConfigError> {
+    Ok(Tokens {
+        issuer: resolved.with("jwt-issuer", not_empty)?,
+        audience: resolved.with("jwt-audience", not_empty)?,
+        jwks_url: resolved.optional("jwks-url", |text| {
+            let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+            if text.starts_with("https://") || local.iter().any(|start| text.starts_with(start)) {
+                Ok(text.to_owned())
+            } else {
+                Err("an https:// address (http:// only on the loopback)".to_owned())
+            }
+        })?,
+    })
+}
+
+fn limits(resolved: &Resolved) -> Result<Limits, ConfigError> {
+    let seconds = |name| resolved.bounded(name, 1, 300).map(Duration::from_secs);
+    let count = |name, most| {
+        resolved.bounded(name, 1, most).map(|value| usize::try_from(value).unwrap_or(usize::MAX))
+    };
+    Ok(Limits {
+        body_bytes_max: count("body-bytes-max", 1 << 20)?,
+        page_items_max: count("page-items-max", 1_000)?,
+        handler_timeout: seconds("handler-seconds-max")?,
+        head_timeout: seconds("head-seconds-max")?,
+        sign_in_rate: resolved.parse("sign-in-rate")?,
+        address_rate: resolved.parse("address-rate")?,
+        principal_rate: resolved.parse("principal-rate")?,
+        socket_frame_bytes_max: count("socket-frame-bytes-max", 1 << 20)?,
+        sockets_per_principal_max: count("sockets-per-principal-max", 1_000)?,
+        subscriptions_per_socket_max: count("subscriptions-per-socket-max", 1_000)?,
+        socket_messages_per_second_max: resolved
+            .bounded("socket-messages-per-second-max", 1, 10_000)
+            .map(|value| u32::try_from(value).unwrap_or(u32::MAX))?,
+    })
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// A web origin: scheme, host, port and nothing more. The wildcard is refused, because answers are
+/// private to their caller.
+fn origin(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.contains(['/', '*', '@', '?', '#']) => {
+            Ok(text.to_owned())
+        }
+        Some(_) | None => Err(format!("`{text}` is not an origin like https://bookings.example")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+        let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Config::load(&Sources { flags, ..Sources::default() })
+    }
+
+    #[test]
+    fn nothing_has_to_be_set() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.log, LogStore::Sqlite("./data/log.db".into()));
+        assert_eq!(config.limits.body_bytes_max, 65_536);
+        assert_eq!(config.limits.sign_in_rate, "20/60s".parse().unwrap());
+    }
+
+    #[test]
+    fn what_this_build_does_not_support_is_refused_with_what_it_does() {
+        for (name, value, says) in [
+            ("log-url", "postgres://localhost/x", "sqlite:"),
+            ("log-url", "kurrentdb://localhost", "memory:"),
+            ("log-url", "esdb://localhost", "memory:"),
+            ("read-url", "postgres://localhost/x", "sqlite:"),
+            ("redis-url", "redis://localhost", "in process"),
+            ("payments", "toss", "simulator"),
+        ] {
+            let why = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(why.contains(name) && why.contains(says), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_test_clock_needs_the_loopback() {
+        assert!(load(&[("test-clock", "now")]).is_ok());
+        assert!(load(&[("test-clock", "2026-11-01T00:00:00Z")]).is_ok());
+        assert!(load(&[("test-clock", "now"), ("listen", "0.0.0.0:80")]).is_err());
+        assert!(load(&[("test-clock", "yesterday")]).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_or_of_another_kind_are_refused() {
+        for (name, value) in [
+            ("listen", "localhost"),
+            ("role", "boss"),
+            ("body-bytes-max", "0"),
+            ("body-bytes-max", "1e3"),
+            ("page-items-max", "1001"),
+            ("address-rate", "fast"),
+            ("cors-origins", "*"),
+            ("cors-origins", "https://a.example/path"),
+            ("trusted-proxies", "10.0.0.0/8"),
+            ("jwks-url", "http://keys.example/jwks.json"),
+            ("jwt-issuer", ""),
+        ] {
+            assert!(load(&[(name, value)]).is_err(), "{name}={value}");
+        }
+    }
+}

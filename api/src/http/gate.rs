@@ -1,0 +1,76 @@
+//! The gate before every handler: the route's row, the address's share, the token, the roles, the
+//! caller's share, the time limit. Denies by default: what the table of routes does not name does
+//! not exist.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _, HttpResponse};
+
+use super::auth::{bearer, require_role};
+use super::limits::Share;
+use super::peer;
+use super::problem::Problem;
+use crate::app::State;
+use crate::auth::Caller;
+use crate::problems::Code;
+use crate::routes::{Access, ROUTES, Row, methods_of, row_of};
+
+/// The middleware.
+pub async fn gate<B: MessageBody + 'static>(
+    state: Data<State>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    let share = match admit(&state, &request).await {
+        Ok(share) => share,
+        Err(problem) => {
+            let refused = HttpResponse::from_error(problem);
+            return Ok(request.into_response(refused));
+        }
+    };
+    let limit = state.config.limits.handler_timeout;
+    let answered = tokio::time::timeout(limit, next.call(request)).await;
+    let mut response = answered.map_err(|_late| Problem::new(Code::Timeout).retry_after(1))??;
+    for (name, value) in share.iter().flat_map(Share::headers) {
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response.map_into_boxed_body())
+}
+
+async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>, Problem> {
+    let row = find(request)?;
+    request.extensions_mut().insert(row);
+    let socket = request.peer_addr().map(|address| address.ip());
+    let address = peer::address(socket, request.headers(), &state.config.trusted_proxies);
+    let share = state.limits.address(row.rate, address)?;
+    let allowed = match row.access {
+        Access::Public => return Ok(share),
+        Access::LocalOr(_) if peer::is_local(socket, request.headers()) => return Ok(share),
+        Access::LocalOr(roles) | Access::Roles(roles) => roles,
+    };
+    let caller: Caller = state.verifier.verify(bearer(request.headers())?).await?;
+    let share = state.limits.principal(caller.principal)?;
+    require_role(&caller, allowed)?;
+    request.extensions_mut().insert(caller);
+    Ok(Some(share))
+}
+
+/// The row of a request, by the pattern that the router itself will choose.
+fn find(request: &ServiceRequest) -> Result<&'static Row, Problem> {
+    let pattern = request.match_pattern().ok_or(Problem::new(Code::NotFound))?;
+    let method = request.method().as_str();
+    if let Some(row) = row_of(ROUTES, method, &pattern) {
+        return Ok(row);
+    }
+    let methods = methods_of(ROUTES, &pattern);
+    let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) else {
+        return Err(Problem::new(Code::NotFound));
+    };
+    if methods.is_empty() {
+        return Err(Problem::new(Code::NotFound));
+    }
+    Err(Problem::new(Code::MethodNotAllowed).header(ALLOW, allow))
+}

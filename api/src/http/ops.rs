@@ -1,0 +1,94 @@
+//! For those who run the node: is it alive, is it ready, what does it count. Readiness asks every
+//! part that was registered; a part that does not answer in time is not ready.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, get, web};
+use futures_util::future::join_all;
+use holdfast_domain::log::Pending;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::app::State;
+
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A part of the node that can tell whether it works.
+pub trait Check: Send + Sync + fmt::Debug {
+    /// Its name, for example `event_log`.
+    fn name(&self) -> &'static str;
+
+    /// Whether it works, and what a person should know about it either way.
+    fn check(&self) -> Pending<'_, Result<String, String>>;
+}
+
+/// What a part said.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Finding {
+    /// The part.
+    name: &'static str,
+    /// Whether it works.
+    ok: bool,
+    /// What a person should know about it.
+    detail: String,
+}
+
+/// What all parts said.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok` or `failing`.
+    status: &'static str,
+    /// Part by part.
+    checks: Vec<Finding>,
+}
+
+/// The process runs and its HTTP workers answer.
+#[utoipa::path(tag = "operations", responses((status = 200, body = Health)))]
+#[get("/health/live")]
+pub(crate) async fn live() -> web::Json<Health> {
+    web::Json(Health { status: "ok", checks: Vec::new() })
+}
+
+/// Every part works: requests may be sent here.
+#[utoipa::path(tag = "operations", responses(
+    (status = 200, body = Health),
+    (status = 503, description = "A part does not work, or the node is stopping", body = Health),
+))]
+#[get("/health/ready")]
+pub(crate) async fn ready(state: web::Data<State>) -> HttpResponse {
+    let mut checks = join_all(state.checks.iter().map(ask)).await;
+    if state.lifecycle.is_stopping() {
+        let detail = "the node is stopping".to_owned();
+        checks.push(Finding { name: "lifecycle", ok: false, detail });
+    }
+    let ok = checks.iter().all(|finding| finding.ok);
+    let health = Health { status: if ok { "ok" } else { "failing" }, checks };
+    let mut answer = if ok { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(health)
+}
+
+async fn ask(check: &Arc<dyn Check>) -> Finding {
+    let said = timeout(CHECK_TIMEOUT, check.check()).await;
+    let said = said.unwrap_or_else(|_late| Err("no answer in time".to_owned()));
+    let (ok, detail) = match said {
+        Ok(detail) => (true, detail),
+        Err(detail) => (false, detail),
+    };
+    Finding { name: check.name(), ok, detail }
+}
+
+/// What the node counts, in the OpenMetrics text format. Without a token on the machine itself,
+/// with an operator's token from elsewhere.
+#[utoipa::path(tag = "operations", responses((status = 200, description = "OpenMetrics text")))]
+#[get("/metrics")]
+pub(crate) async fn metrics(state: web::Data<State>) -> HttpResponse {
+    match state.metrics.encode() {
+        Ok(text) => HttpResponse::Ok()
+            .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+            .body(text),
+        Err(why) => HttpResponse::from_error(crate::http::problem::Problem::internal(why)),
+    }
+}

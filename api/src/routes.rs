@@ -1,0 +1,175 @@
+//! The table of routes: the single place that says who may call what, whose things it concerns, and
+//! which limit it counts against. The gate enforces it; the role matrix of the tests is derived from
+//! it; a route without a row keeps the node from starting.
+
+use std::collections::BTreeSet;
+
+use holdfast_domain::actor::Role;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::PathItem;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::http::limits::RateClass;
+use crate::http::{keys, ops, problem_pages};
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// A token with one of these roles.
+    Roles(&'static [Role]),
+    /// Anyone on the machine itself; from elsewhere a token with one of these roles.
+    LocalOr(&'static [Role]),
+}
+
+/// Whose things a route concerns. The use case enforces it; a foreign id is a 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Nobody's in particular.
+    Nobody,
+    /// The caller's own.
+    Caller,
+    /// The caller's, as the customer or as the provider of a reservation or payment.
+    Participant,
+    /// Everybody's, for those whose office it is.
+    All,
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The method.
+    pub method: &'static str,
+    /// The pattern, in the router's spelling.
+    pub path: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// Whose things.
+    pub ownership: Ownership,
+    /// Which limit.
+    pub rate: RateClass,
+    /// Whether it stands in the API's description; pages and files do not.
+    pub described: bool,
+}
+
+const fn public(path: &'static str, rate: RateClass) -> Row {
+    let (access, ownership) = (Access::Public, Ownership::Nobody);
+    Row { method: "GET", path, access, ownership, rate, described: true }
+}
+
+const fn page(path: &'static str) -> Row {
+    Row { described: false, ..public(path, RateClass::Normal) }
+}
+
+/// Where the API's description page stands.
+pub const DOCS_PATH: &str = "/docs/{_:.*}";
+
+/// Every route of the node.
+pub const ROUTES: &[Row] = &[
+    public("/.well-known/jwks.json", RateClass::Normal),
+    public("/health/live", RateClass::Free),
+    public("/health/ready", RateClass::Free),
+    Row { access: Access::LocalOr(&[Role::Admin]), ..public("/metrics", RateClass::Free) },
+    public("/problems", RateClass::Normal),
+    public("/problems/{code}", RateClass::Normal),
+    page("/openapi.json"),
+    page("/docs"),
+    page(DOCS_PATH),
+];
+
+/// Registers the handlers. Only `service` is collected into the API's description.
+pub fn configure(services: &mut ServiceConfig<'_>) {
+    services
+        .service(keys::jwks)
+        .service(ops::live)
+        .service(ops::ready)
+        .service(ops::metrics)
+        .service(problem_pages::index)
+        .service(problem_pages::page);
+}
+
+/// The row of a method and a pattern.
+pub fn row_of(table: &'static [Row], method: &str, pattern: &str) -> Option<&'static Row> {
+    table.iter().find(|row| row.path == pattern && row.method == method)
+}
+
+/// The methods of a pattern.
+pub fn methods_of(table: &'static [Row], pattern: &str) -> Vec<&'static str> {
+    table.iter().filter(|row| row.path == pattern).map(|row| row.method).collect()
+}
+
+/// Why the table and the handlers do not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// A handler that no row speaks of: nobody could say who may call it.
+    #[error("the route {0} has no row in the table of routes")]
+    NoRow(String),
+    /// A row without a handler.
+    #[error("the row {0} has no route")]
+    NoRoute(String),
+}
+
+/// Compares the table with the handlers, as their description tells them.
+pub fn check(table: &[Row], described: &OpenApi) -> Result<(), TableError> {
+    let handlers: BTreeSet<String> = described
+        .paths
+        .paths
+        .iter()
+        .flat_map(|(path, item)| methods(item).map(move |method| format!("{method} {path}")))
+        .collect();
+    let rows: BTreeSet<String> = table
+        .iter()
+        .filter(|row| row.described)
+        .map(|row| format!("{} {}", row.method, row.path))
+        .collect();
+    if let Some(handler) = handlers.difference(&rows).next() {
+        return Err(TableError::NoRow(handler.clone()));
+    }
+    match rows.difference(&handlers).next() {
+        Some(row) => Err(TableError::NoRoute(row.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The methods of a described path.
+fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
+    [
+        ("GET", item.get.is_some()),
+        ("PUT", item.put.is_some()),
+        ("POST", item.post.is_some()),
+        ("DELETE", item.delete.is_some()),
+        ("PATCH", item.patch.is_some()),
+        ("HEAD", item.head.is_some()),
+        ("OPTIONS", item.options.is_some()),
+        ("TRACE", item.trace.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(method, there)| there.then_some(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::document;
+
+    #[test]
+    fn the_table_and_the_handlers_are_the_same_set() {
+        assert_eq!(check(ROUTES, &document()), Ok(()));
+    }
+
+    #[test]
+    fn a_handler_without_a_row_and_a_row_without_a_handler_are_found() {
+        let (first, rest) = ROUTES.split_first().unwrap();
+        let missing = Err(TableError::NoRow(format!("GET {}", first.path)));
+        assert_eq!(check(rest, &document()), missing);
+        let more = [ROUTES, &[public("/nowhere", RateClass::Free)]].concat();
+        assert_eq!(check(&more, &document()), Err(TableError::NoRoute("GET /nowhere".into())));
+    }
+
+    #[test]
+    fn a_route_stands_once_in_the_table() {
+        let names: BTreeSet<_> = ROUTES.iter().map(|row| (row.method, row.path)).collect();
+        assert_eq!(names.len(), ROUTES.len());
+    }
+}
