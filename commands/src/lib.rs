@@ -2,4 +2,5 @@
 //! next steps. Knows the log and the world only through ports.
 #![warn(missing_docs, clippy::future_not_send)]
 
+pub mod failpoint;
 pub mod ports;
