@@ -4,4 +4,4 @@ mod judge;
 mod prepare;
 
 pub(crate) use judge::{Judge, Outcome, Written, suspects, wanted};
-pub(crate) use prepare::{BYTES_MAX, EVENTS_MAX, Prepared, PreparedWrite, prepare};
+pub(crate) use prepare::{EVENTS_MAX, Prepared, PreparedWrite, prepare};

@@ -42,8 +42,9 @@ impl MemoryLog {
     /// Commits batches together; one by one when together they cannot stand.
     fn commit(&self, batches: &[Prepared], written: &mut Written) -> Vec<Outcome> {
         let mut state = self.state();
-        let known = state.known(&wanted(batches.iter()));
-        let stood = state.stood(&suspects(batches.iter(), &known));
+        let all: Vec<_> = batches.iter().collect();
+        let known = state.known(&wanted(&all));
+        let stood = state.stood(&suspects(&all, &known));
         let mut judge = Judge::new(known, stood, state.tail(), false);
         let mut after = written.clone();
         let outcomes = batches.iter().map(|batch| judge.judge(batch, &mut after)).collect();

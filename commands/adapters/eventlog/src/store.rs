@@ -22,6 +22,13 @@ pub(crate) enum StoreError {
     Rejected(String),
     /// The answer to a commit was lost; it may be looked up.
     #[error("{0}")]
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "a store in this process does not lose answers, one behind a network does"
+        )
+    )]
     Lost(String),
     /// The medium failed. Nothing that comes after it can be trusted.
     #[error("{0}")]

@@ -195,10 +195,10 @@ async fn transaction<S: Store>(
     parts: &[Part<'_>],
     resolving: bool,
 ) -> Result<Vec<(Written, Vec<Outcome>)>, Failure> {
-    let all = || parts.iter().flat_map(|part| part.batches);
+    let all: Vec<_> = parts.iter().flat_map(|part| part.batches).collect();
     let tail = store.begin().await.map_err(Failure::NotWritten)?;
-    let known = store.known(&wanted(all())).await.map_err(Failure::NotWritten)?;
-    let suspects = suspects(all(), &known);
+    let known = store.known(&wanted(&all)).await.map_err(Failure::NotWritten)?;
+    let suspects = suspects(&all, &known);
     let stood = store.stood(&suspects).await.map_err(Failure::NotWritten)?;
     let mut judge = Judge::new(known, stood, tail, resolving);
     let judged: Vec<_> = parts
@@ -227,7 +227,7 @@ async fn transaction<S: Store>(
         .flat_map(|(_, answers)| answers)
         .filter(|answer| matches!(answer, Err(AppendError::Conflict { .. })))
         .count();
-    shared.counters.committed(all().count(), commit.events.len(), conflicts);
+    shared.counters.committed(all.len(), commit.events.len(), conflicts);
     if let Some(batch) = commit.batch {
         shared.head.send_replace(batch.last);
     }

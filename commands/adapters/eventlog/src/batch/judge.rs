@@ -20,7 +20,7 @@ pub(crate) type Written = BTreeMap<StreamId, Head>;
 pub(crate) type Outcome = Result<Appended, AppendError>;
 
 /// What a commit of these batches has to read.
-pub(crate) fn wanted<'a>(batches: impl Iterator<Item = &'a Prepared>) -> Wanted {
+pub(crate) fn wanted(batches: &[&Prepared]) -> Wanted {
     let mut wanted = Wanted::default();
     for batch in batches {
         wanted.streams.extend(batch.writes.iter().map(|write| write.stream));
@@ -31,12 +31,9 @@ pub(crate) fn wanted<'a>(batches: impl Iterator<Item = &'a Prepared>) -> Wanted 
 }
 
 /// The parts of streams that have to be read to tell a repeated append from a conflict.
-pub(crate) fn suspects<'a>(
-    batches: impl Iterator<Item = &'a Prepared>,
-    known: &Known,
-) -> BTreeSet<Stretch> {
+pub(crate) fn suspects(batches: &[&Prepared], known: &Known) -> BTreeSet<Stretch> {
     let mut stretches = BTreeSet::new();
-    for write in batches.flat_map(|batch| &batch.writes) {
+    for write in batches.iter().flat_map(|batch| &batch.writes) {
         let Some(head) = known.heads.get(&write.stream) else { continue };
         let from = match write.expected {
             Expected::NoStream => Revision(0),

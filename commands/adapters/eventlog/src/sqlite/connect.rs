@@ -138,7 +138,8 @@ pub(super) async fn readers(folder: &Path) -> Result<SqlitePool, OpenError> {
 
 /// Migrates, and reads where the log ends.
 pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<Start, OpenError> {
-    MIGRATIONS.run(&mut *connection).await?;
+    // `run` takes anything that gives connections, and a future over that is not `Send` enough.
+    MIGRATIONS.run_direct(None, connection, false).await?;
     let epoch: Vec<u8> =
         sqlx::query_scalar("SELECT epoch FROM log_meta").fetch_one(&mut *connection).await?;
     let epoch = <[u8; 16]>::try_from(epoch)

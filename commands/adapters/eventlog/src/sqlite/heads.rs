@@ -40,12 +40,6 @@ impl Heads {
         self.old.remove(&stream);
         self.young.insert(stream, row);
     }
-
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        self.young.clear();
-        self.old.clear();
-    }
 }
 
 #[cfg(test)]

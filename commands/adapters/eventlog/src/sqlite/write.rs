@@ -176,7 +176,6 @@ impl Store for Writer {
     async fn rollback(&mut self) {
         self.touched.clear();
         self.tail_after = None;
-        self.heads.clear();
         // Some errors have rolled back already; the next begin fails loudly if one is still open.
         let _already_over = self.execute("ROLLBACK").await;
     }
