@@ -1,0 +1,235 @@
+//! One round of group commit: a transaction for all of it; when the store refuses a row, a
+//! transaction for each, so that one bad batch harms no other; when the answer to a commit is
+//! lost, a look at what stands.
+
+use holdfast_commands::failpoint;
+use holdfast_domain::log::AppendError;
+
+use super::{Job, Shared, Size};
+use crate::batch::{Judge, Outcome, Prepared, Written, suspects, wanted};
+use crate::store::{Store, StoreError};
+
+/// Batches that go into one commit, and what belongs to their group.
+#[derive(Debug)]
+struct Part<'a> {
+    batches: &'a [Prepared],
+    written: &'a mut Written,
+    answers: &'a mut Vec<Outcome>,
+}
+
+/// Why nothing, or nobody knows what, was written.
+#[derive(Debug)]
+enum Failure {
+    NotWritten(StoreError),
+    /// The commit itself gave no definite answer.
+    Unclear(StoreError),
+}
+
+/// Commits the jobs and fills in their answers.
+pub(super) async fn commit_round<S: Store>(store: &mut S, shared: &Shared, jobs: &mut [Job]) {
+    if let Some(why) = shared.poisoned.borrow().clone() {
+        for job in jobs {
+            job.answers = vec![Err(AppendError::Unavailable(why.clone())); job.batches.len()];
+        }
+        return;
+    }
+    match jobs {
+        [job] => for_group(store, shared, job).await,
+        several => {
+            let mut parts: Vec<_> = several.iter_mut().map(whole).collect();
+            if let Err(failure) = attempt(store, shared, &mut parts, false).await {
+                match failure {
+                    Failure::NotWritten(StoreError::Rejected(_))
+                    | Failure::Unclear(StoreError::Lost(_)) => {
+                        let resolving = matches!(failure, Failure::Unclear(_));
+                        for mut part in parts {
+                            alone(store, shared, &mut part, resolving).await;
+                        }
+                    }
+                    Failure::NotWritten(_) | Failure::Unclear(_) => {
+                        give_up(shared, &mut parts, &failure);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn whole(job: &mut Job) -> Part<'_> {
+    Part { batches: &job.batches, written: &mut job.written, answers: &mut job.answers }
+}
+
+/// One group; split only when it is larger than a commit.
+async fn for_group<S: Store>(store: &mut S, shared: &Shared, job: &mut Job) {
+    let mut rest = job.batches.as_slice();
+    while !rest.is_empty() {
+        let mut size = Size::default();
+        let fitting = rest
+            .iter()
+            .take_while(|batch| {
+                size = size.plus(Size::of_batch(batch));
+                size.fits()
+            })
+            .count();
+        let (batches, later) = rest.split_at_checked(fitting.max(1)).unwrap_or((rest, &[]));
+        rest = later;
+        let mut part = Part { batches, written: &mut job.written, answers: &mut job.answers };
+        alone(store, shared, &mut part, false).await;
+    }
+}
+
+/// One part in its own commit; batch by batch when the store refuses a row.
+async fn alone<S: Store>(store: &mut S, shared: &Shared, part: &mut Part<'_>, resolving: bool) {
+    let single = |part: &mut Part<'_>| part.batches.len() <= 1;
+    match attempt(store, shared, std::slice::from_mut(part), resolving).await {
+        Ok(()) => {}
+        Err(failure) if single(part) => singled(store, shared, part, resolving, failure).await,
+        Err(failure) => {
+            let looks = matches!(failure, Failure::Unclear(StoreError::Lost(_)));
+            if looks || matches!(failure, Failure::NotWritten(StoreError::Rejected(_))) {
+                for batch in part.batches {
+                    let batches = std::slice::from_ref(batch);
+                    let mut one =
+                        Part { batches, written: &mut *part.written, answers: &mut *part.answers };
+                    let resolving = resolving || looks;
+                    if let Err(failure) =
+                        attempt(store, shared, std::slice::from_mut(&mut one), resolving).await
+                    {
+                        singled(store, shared, &mut one, resolving, failure).await;
+                    }
+                }
+            } else {
+                give_up(shared, std::slice::from_mut(part), &failure);
+            }
+        }
+    }
+}
+
+/// The end of the way for one batch: a lost answer is looked up once, everything else is told.
+async fn singled<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    part: &mut Part<'_>,
+    resolving: bool,
+    failure: Failure,
+) {
+    let part = std::slice::from_mut(part);
+    if matches!(failure, Failure::Unclear(StoreError::Lost(_))) && !resolving {
+        if let Err(again) = attempt(store, shared, part, true).await {
+            // It may stand since the first try, whatever the second one says.
+            let why = again.why().clone();
+            give_up(shared, part, &Failure::Unclear(why));
+        }
+    } else if resolving {
+        give_up(shared, part, &Failure::Unclear(failure.why().clone()));
+    } else {
+        give_up(shared, part, &failure);
+    }
+}
+
+impl Failure {
+    fn why(&self) -> &StoreError {
+        match self {
+            Self::NotWritten(why) | Self::Unclear(why) => why,
+        }
+    }
+}
+
+/// Answers batches that were not written, or of which nobody knows.
+fn give_up(shared: &Shared, parts: &mut [Part<'_>], failure: &Failure) {
+    let why = failure.why();
+    if matches!(why, StoreError::Failed(_)) {
+        poison(shared, why);
+    }
+    let error = match (failure, why) {
+        (Failure::Unclear(_), _) => AppendError::Ambiguous(why.to_string()),
+        (Failure::NotWritten(_), StoreError::Rejected(_)) => {
+            AppendError::Unsupported(why.to_string())
+        }
+        (
+            Failure::NotWritten(_),
+            StoreError::Busy(_) | StoreError::Lost(_) | StoreError::Failed(_),
+        ) => AppendError::Unavailable(why.to_string()),
+    };
+    for part in parts {
+        part.answers.extend(std::iter::repeat_n(Err(error.clone()), part.batches.len()));
+    }
+}
+
+fn poison(shared: &Shared, why: &StoreError) {
+    tracing::error!(%why, "the log's store failed; nothing is appended any more");
+    shared.poisoned.send_if_modified(|poisoned| {
+        let first = poisoned.is_none();
+        poisoned.get_or_insert_with(|| format!("the store failed: {why}"));
+        first
+    });
+}
+
+/// One transaction. Answers and what a group has written are filled in only when it stands.
+async fn attempt<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    parts: &mut [Part<'_>],
+    resolving: bool,
+) -> Result<(), Failure> {
+    failpoint::hit("store.before_begin");
+    let result = transaction(store, shared, parts, resolving).await;
+    match result {
+        Ok(judged) => {
+            for (part, (written, answers)) in parts.iter_mut().zip(judged) {
+                *part.written = written;
+                part.answers.extend(answers);
+            }
+            Ok(())
+        }
+        Err(failure) => {
+            store.rollback().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn transaction<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    parts: &[Part<'_>],
+    resolving: bool,
+) -> Result<Vec<(Written, Vec<Outcome>)>, Failure> {
+    let all: Vec<_> = parts.iter().flat_map(|part| part.batches).collect();
+    let tail = store.begin().await.map_err(Failure::NotWritten)?;
+    let known = store.known(&wanted(&all)).await.map_err(Failure::NotWritten)?;
+    let suspects = suspects(&all, &known);
+    let stood = store.stood(&suspects).await.map_err(Failure::NotWritten)?;
+    let mut judge = Judge::new(known, stood, tail, resolving);
+    let judged: Vec<_> = parts
+        .iter()
+        .map(|part| {
+            let mut written = part.written.clone();
+            let answers: Vec<_> =
+                part.batches.iter().map(|batch| judge.judge(batch, &mut written)).collect();
+            (written, answers)
+        })
+        .collect();
+    let commit = judge.into_commit();
+    if commit.events.is_empty() && commit.answers.is_empty() {
+        store.rollback().await;
+        return Ok(judged);
+    }
+    store.write(&commit).await.map_err(Failure::NotWritten)?;
+    failpoint::hit("store.before_commit");
+    store.commit().await.map_err(|why| match why {
+        StoreError::Busy(_) | StoreError::Rejected(_) => Failure::NotWritten(why),
+        StoreError::Lost(_) | StoreError::Failed(_) => Failure::Unclear(why),
+    })?;
+    failpoint::hit("store.after_commit");
+    let conflicts = judged
+        .iter()
+        .flat_map(|(_, answers)| answers)
+        .filter(|answer| matches!(answer, Err(AppendError::Conflict { .. })))
+        .count();
+    shared.counters.committed(all.len(), commit.events.len(), conflicts);
+    if let Some(batch) = commit.batch {
+        shared.head.send_replace(batch.last);
+    }
+    Ok(judged)
+}

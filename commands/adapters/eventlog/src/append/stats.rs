@@ -1,0 +1,59 @@
+//! Figures of the append task, for metrics. Counted, never read back by the task itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Upper bounds of the counts of batches by which commits are counted; one more count is for
+/// larger commits.
+pub const SIZE_BOUNDS: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+/// What the log has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogStats {
+    /// Groups that wait now.
+    pub queue_depth: u64,
+    /// Commits that wrote something.
+    pub commits: u64,
+    /// Batches judged in them, refused ones included.
+    pub batches: u64,
+    /// Events written.
+    pub events: u64,
+    /// Batches that met a conflict.
+    pub conflicts: u64,
+    /// Commits by how many batches they held; see [`SIZE_BOUNDS`]. Not cumulative.
+    pub commit_sizes: [u64; 11],
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    batches: AtomicU64,
+    events: AtomicU64,
+    conflicts: AtomicU64,
+    sizes: [AtomicU64; 11],
+}
+
+impl Counters {
+    pub(super) fn committed(&self, batches: usize, events: usize, conflicts: usize) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.batches.fetch_add(number(batches), Ordering::Relaxed);
+        self.events.fetch_add(number(events), Ordering::Relaxed);
+        self.conflicts.fetch_add(number(conflicts), Ordering::Relaxed);
+        let bucket = SIZE_BOUNDS.partition_point(|bound| *bound < number(batches));
+        if let Some(count) = self.sizes.get(bucket) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn read(&self, waiting: usize) -> LogStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        LogStats {
+            queue_depth: u64::try_from(waiting).unwrap_or(u64::MAX),
+            commits: read(&self.commits),
+            batches: read(&self.batches),
+            events: read(&self.events),
+            conflicts: read(&self.conflicts),
+            commit_sizes: self.sizes.each_ref().map(read),
+        }
+    }
+}

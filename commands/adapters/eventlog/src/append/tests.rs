@@ -1,0 +1,1 @@
+//! Unit tests with planted faults: see below.

@@ -1,0 +1,156 @@
+//! The embedded log: one SQLite file, one writing connection owned by the append task, a few
+//! reading ones. Needs no set-up and allows one process per data folder.
+
+mod connect;
+mod heads;
+mod read;
+mod rows;
+mod sql;
+mod write;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use holdfast_domain::ids::{CommandId, Epoch};
+use holdfast_domain::log::{
+    AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Hash, LogHead,
+    Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent, StreamId,
+};
+use sqlx::sqlite::{SqlitePool, SqliteSynchronous};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::append::{Appender, LogStats};
+use crate::codec::decode;
+pub use connect::OpenError;
+use write::Writer;
+
+/// The log in a data folder.
+#[derive(Debug)]
+pub struct SqliteLog {
+    epoch: Epoch,
+    appender: Appender<Writer>,
+    readers: SqlitePool,
+    /// The operating system frees it when the process ends, however it ends.
+    lock: Mutex<Option<File>>,
+}
+
+impl SqliteLog {
+    /// Opens the log in `folder`, or begins one there. The append task runs on `handle`.
+    pub async fn open(folder: &Path, handle: Handle) -> Result<Arc<Self>, OpenError> {
+        let lock = connect::lock(folder)?;
+        let mut connection = connect::writer(folder, SqliteSynchronous::Full).await?;
+        let start = connect::prepare(&mut connection).await?;
+        connect::make_durable(folder)?;
+        let readers = connect::readers(folder).await?;
+        let writer = Writer::new(connection, start.tail, start.last_stream);
+        Ok(Arc::new(Self {
+            epoch: start.epoch,
+            appender: Appender::start(writer, start.tail.position, &handle),
+            readers,
+            lock: Mutex::new(Some(lock)),
+        }))
+    }
+
+    /// Takes no more appends, writes what waits, and lets go of the files.
+    pub async fn close(&self) {
+        let writer = self.appender.close().await;
+        // The writer goes last, so that it folds the write-ahead log into the file.
+        self.readers.close().await;
+        if let Some(writer) = writer {
+            writer.close().await;
+        }
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Why nothing is appended any more, once the store has failed. The application should end.
+    pub fn poisoned(&self) -> watch::Receiver<Option<String>> {
+        self.appender.poisoned()
+    }
+
+    /// Figures for metrics.
+    pub fn stats(&self) -> LogStats {
+        self.appender.stats()
+    }
+}
+
+impl EventLog for SqliteLog {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { atomic_batch: true, guards: true, shared: false }
+    }
+
+    fn append(&self, group: Vec<Batch>) -> Pending<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(self.appender.append(group))
+    }
+
+    fn load(
+        &self,
+        stream: StreamId,
+        from: Revision,
+    ) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
+        Box::pin(async move {
+            let stored = read::stream(&self.readers, stream.to_string(), from, None).await?;
+            stored.into_iter().map(decode).collect()
+        })
+    }
+
+    fn answered(
+        &self,
+        command: CommandId,
+    ) -> Pending<'_, Result<Option<AnsweredCommand>, ReadError>> {
+        Box::pin(read::answered(&self.readers, command))
+    }
+}
+
+impl Feed for SqliteLog {
+    fn head(&self) -> Pending<'_, Result<LogHead, ReadError>> {
+        let position = *self.appender.head().borrow();
+        Box::pin(async move { Ok(LogHead { position, epoch: self.epoch }) })
+    }
+
+    fn page(&self, after: Position, limit: usize) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
+        Box::pin(async move {
+            let stored = read::page(&self.readers, after, limit).await?;
+            stored.into_iter().map(decode).collect()
+        })
+    }
+
+    fn changed(&self, after: Position) -> Pending<'_, ()> {
+        let mut head = self.appender.head().subscribe();
+        Box::pin(async move {
+            // The sender lives as long as the log that is borrowed here: after a close this waits
+            // for ever instead of calling a reader to a log that does not change.
+            let _closed = head.wait_for(|head| *head > after).await;
+        })
+    }
+
+    fn hash_at(&self, position: Position) -> Pending<'_, Result<Option<Hash>, ReadError>> {
+        Box::pin(read::hash_at(&self.readers, position))
+    }
+
+    fn stored(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
+        Box::pin(read::stored(&self.readers, after, limit))
+    }
+
+    fn stored_stream(
+        &self,
+        stream: String,
+        from: Revision,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
+        Box::pin(read::stream(&self.readers, stream, from, Some(limit)))
+    }
+
+    fn batches(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<StoredBatch>, ReadError>> {
+        Box::pin(read::batches(&self.readers, after, limit))
+    }
+}

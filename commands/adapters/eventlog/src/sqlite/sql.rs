@@ -1,0 +1,112 @@
+//! Every statement of the log. Lists come in as one JSON array, and rows go in many at a time:
+//! each statement is a visit to the connection's thread, and a commit should make few of them.
+//! `CROSS JOIN` keeps SQLite from turning a loop inside out.
+
+use std::sync::LazyLock;
+
+macro_rules! event_columns {
+    () => {
+        "s.name, e.revision, e.position, e.append_end, e.name, e.schema, e.accepted_at_us, \
+         e.metadata, e.payload, e.hash"
+    };
+}
+
+macro_rules! answer_columns {
+    () => {
+        "c.id, c.fingerprint, c.status, c.body, c.revision, c.position, c.accepted_at_us"
+    };
+}
+
+/// One statement, one snapshot: where the page ends and what is on it.
+pub(super) const PAGE: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM event e CROSS JOIN stream s ON s.id = e.stream WHERE e.position > ?1 AND e.position <= (",
+    "SELECT max(append_end) FROM (",
+    "SELECT append_end FROM event WHERE position > ?1 ORDER BY position LIMIT ?2)",
+    ") ORDER BY e.position"
+);
+
+pub(super) const STORED: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM event e CROSS JOIN stream s ON s.id = e.stream WHERE e.position > ?1 ",
+    "ORDER BY e.position LIMIT ?2"
+);
+
+pub(super) const STREAM: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM stream s CROSS JOIN event e ON e.stream = s.id WHERE s.name = ?1 AND e.revision >= ?2 ",
+    "ORDER BY e.revision LIMIT ?3"
+);
+
+pub(super) const HASH_AT: &str =
+    "SELECT hash FROM event WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
+
+pub(super) const BATCHES: &str =
+    "SELECT number, first, last, hash FROM batch WHERE number > ?1 ORDER BY number LIMIT ?2";
+
+pub(super) const ANSWERED: &str =
+    concat!("SELECT ", answer_columns!(), " FROM command c WHERE c.id = ?1");
+
+/// The remembered answers of an array of ids in hexadecimal.
+pub(super) const ALL_ANSWERED: &str = concat!(
+    "SELECT ",
+    answer_columns!(),
+    " FROM json_each(?1) wanted CROSS JOIN command c ON c.id = unhex(wanted.value)"
+);
+
+/// The heads of an array of names.
+pub(super) const HEADS: &str = "SELECT s.id, s.name, s.revision, s.hash \
+     FROM json_each(?1) wanted CROSS JOIN stream s ON s.name = wanted.value";
+
+/// What stands in an array of `[name, from, to]`.
+pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e.position \
+     FROM json_each(?1) wanted \
+     CROSS JOIN stream s ON s.name = wanted.value ->> 0 \
+     CROSS JOIN event e ON e.stream = s.id \
+     AND e.revision BETWEEN wanted.value ->> 1 AND wanted.value ->> 2";
+
+pub(super) const INSERT_BATCH: &str =
+    "INSERT INTO batch (number, first, last, hash) VALUES (?, ?, ?, ?)";
+
+/// An insert in a few fixed lengths, so that each is prepared once.
+#[derive(Debug)]
+pub(super) struct Insert {
+    by_rows: [(usize, String); 3],
+}
+
+impl Insert {
+    fn new(into: &str, columns: usize, conflict: &str) -> Self {
+        let row = format!("({})", vec!["?"; columns].join(", "));
+        let statement = |rows: usize| {
+            format!("{into} VALUES {}{conflict}", vec![row.as_str(); rows].join(", "))
+        };
+        Self { by_rows: [64, 8, 1].map(|rows| (rows, statement(rows))) }
+    }
+
+    /// The longest statement for at most `rows` rows, and how many it takes.
+    pub(super) fn at_most(&'static self, rows: usize) -> Option<(usize, &'static str)> {
+        let fitting = self.by_rows.iter().find(|(length, _)| *length <= rows);
+        fitting.map(|(length, sql)| (*length, sql.as_str()))
+    }
+}
+
+pub(super) static INSERT_EVENTS: LazyLock<Insert> = LazyLock::new(|| {
+    let into = "INSERT INTO event (position, stream, revision, append_end, event_id, name, schema, \
+                accepted_at_us, metadata, payload, hash)";
+    Insert::new(into, 11, "")
+});
+
+pub(super) static INSERT_ANSWERS: LazyLock<Insert> = LazyLock::new(|| {
+    let into =
+        "INSERT INTO command (id, fingerprint, status, body, revision, position, accepted_at_us)";
+    Insert::new(into, 7, "")
+});
+
+pub(super) static UPSERT_STREAMS: LazyLock<Insert> = LazyLock::new(|| {
+    let conflict =
+        " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, hash = excluded.hash";
+    Insert::new("INSERT INTO stream (id, name, revision, hash)", 4, conflict)
+});

@@ -1,0 +1,64 @@
+//! A walk over a whole log in the order in which it verifies: the events of a commit, then the
+//! commit. Over the feed's port, page by page, up to where the log ended when the walk began.
+
+use holdfast_domain::log::{Feed, Position, ReadError};
+
+use crate::export::Line;
+use crate::verify::{Checkpoint, Report, Verifier};
+
+const PAGE: usize = 512;
+
+/// Shows every event and commit to `visit`.
+pub async fn walk(feed: &dyn Feed, mut visit: impl FnMut(Line) + Send) -> Result<(), ReadError> {
+    let end = feed.head().await?.position;
+    let (mut number, mut at) = (0, Position::START);
+    loop {
+        let batches = feed.batches(number, PAGE).await?;
+        let Some(last) = batches.last() else { break };
+        number = last.number;
+        for batch in batches.into_iter().take_while(|batch| batch.last <= end) {
+            at = events(feed, at, batch.last, &mut visit).await?;
+            visit(Line::Batch(batch));
+        }
+    }
+    // Events that no commit covers are shown too: the verifier has to see them.
+    events(feed, at, end, &mut visit).await?;
+    Ok(())
+}
+
+/// Shows the events in `(after, last]`; answers the position of the last one shown.
+async fn events(
+    feed: &dyn Feed,
+    after: Position,
+    last: Position,
+    visit: &mut (impl FnMut(Line) + Send),
+) -> Result<Position, ReadError> {
+    let mut at = after;
+    while at < last {
+        let wanted = usize::try_from(last.0.saturating_sub(at.0)).unwrap_or(PAGE).min(PAGE);
+        let page = feed.stored(at, wanted).await?;
+        let before = at;
+        for event in page.into_iter().take_while(|event| event.position <= last) {
+            at = event.position;
+            visit(Line::Event(event));
+        }
+        if at == before {
+            break;
+        }
+    }
+    Ok(at)
+}
+
+/// Verifies a live log.
+pub async fn verify_feed(
+    feed: &dyn Feed,
+    checkpoint: Option<Checkpoint>,
+) -> Result<Report, ReadError> {
+    let mut verifier = checkpoint.map_or_else(Verifier::new, Verifier::with_checkpoint);
+    walk(feed, |line| match line {
+        Line::Event(event) => verifier.event(&event),
+        Line::Batch(batch) => verifier.batch(&batch),
+    })
+    .await?;
+    Ok(verifier.finish())
+}
