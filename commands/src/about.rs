@@ -95,6 +95,7 @@ impl About {
     /// The reservation as it stands, for the caller.
     pub fn show(&self, world: &World<'_>) -> Result<Vec<u8>, Refusal> {
         let paper = world.paper(self.reservation)?;
-        Ok(world.presenter().reservation(self.reservation, paper, world.account_of(paper)))
+        let (payment, revision) = (world.account_of(paper), world.revision(self.paper()));
+        Ok(world.presenter().reservation(self.reservation, paper, payment, revision))
     }
 }

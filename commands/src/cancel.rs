@@ -220,8 +220,10 @@ impl UseCase for RefundPart {
             let refundable = account.refundable();
             return Err(PaymentRefusal::InvalidRefundAmount { refundable }.into());
         }
+        let id = RefundId::derive(self.order, account.next_refund());
         refund(world, self.order, self.amount, RefundReason::Goodwill)?;
         let account = world.payment(self.order).account()?;
-        Ok(Outcome::answer(201, world.presenter().payment(self.order, account)))
+        let entry = account.refunds.get(&id).ok_or(PaymentRefusal::NotFound)?;
+        Ok(Outcome::answer(201, world.presenter().refund(self.order, id, entry)))
     }
 }

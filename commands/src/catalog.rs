@@ -87,7 +87,10 @@ impl UseCase for AboutResource {
             ResourceCommand::PublishSchedule { .. } => 200,
         };
         let resource = world.resource(self.resource).registered()?;
-        Ok(Outcome::answer(status, world.presenter().resource(self.resource, resource)))
+        Ok(Outcome::answer(
+            status,
+            world.presenter().resource(self.resource, resource, world.revision(self.owner())),
+        ))
     }
 }
 
@@ -146,7 +149,10 @@ impl UseCase for DraftOffering {
         })?;
         world.record(self.owner(), facts);
         let offering = world.offering(self.offering).drafted()?;
-        Ok(Outcome::answer(201, world.presenter().offering(self.offering, offering)))
+        Ok(Outcome::answer(
+            201,
+            world.presenter().offering(self.offering, offering, world.revision(self.owner())),
+        ))
     }
 }
 
@@ -189,7 +195,10 @@ impl UseCase for OpenOffering {
         let facts = world.offering(self.offering).decide(&command)?;
         world.record(self.owner(), facts);
         let offering = world.offering(self.offering).drafted()?;
-        Ok(Outcome::answer(200, world.presenter().offering(self.offering, offering)))
+        Ok(Outcome::answer(
+            200,
+            world.presenter().offering(self.offering, offering, world.revision(self.owner())),
+        ))
     }
 }
 
@@ -294,6 +303,9 @@ impl UseCase for ScheduleSession {
         world.record(self.calendar(), time);
         world.record(self.subject(), seats);
         let seats = world.session(self.session).seats()?;
-        Ok(Outcome::answer(201, world.presenter().session(self.session, seats, now)))
+        Ok(Outcome::answer(
+            201,
+            world.presenter().session(self.session, seats, world.revision(self.subject())),
+        ))
     }
 }

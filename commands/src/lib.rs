@@ -2,7 +2,17 @@
 //! next steps. Knows the log and the world only through ports.
 #![warn(missing_docs, clippy::future_not_send)]
 
+pub mod about;
+pub mod cancel;
+pub mod catalog;
+pub mod checkout;
+pub mod decision;
+pub mod drive;
 pub mod failpoint;
+pub mod handle;
+pub mod in_flight;
+pub mod owner;
+pub mod owners;
 pub mod ports;
 pub mod processes;
 pub mod refusal;

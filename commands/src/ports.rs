@@ -8,9 +8,9 @@ use holdfast_domain::booking::reservation::{CancellationQuote, Paper};
 use holdfast_domain::booking::resource::Registered;
 use holdfast_domain::booking::session::Seats;
 use holdfast_domain::ids::{OfferingId, PaymentId, RefundId, ReservationId, ResourceId, SessionId};
-use holdfast_domain::log::Pending;
+use holdfast_domain::log::{Pending, Revision};
 use holdfast_domain::money::Money;
-use holdfast_domain::payment::Account;
+use holdfast_domain::payment::{Account, Refund as RefundEntry};
 use holdfast_domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -166,13 +166,13 @@ pub trait DueIndex: Send + Sync + fmt::Debug {
 /// remembered with the command, in the transaction of its events.
 pub trait Presenter: Send + Sync + fmt::Debug {
     /// A resource.
-    fn resource(&self, id: ResourceId, resource: &Registered) -> Vec<u8>;
+    fn resource(&self, id: ResourceId, resource: &Registered, revision: Revision) -> Vec<u8>;
 
     /// An offering.
-    fn offering(&self, id: OfferingId, offering: &Drafted) -> Vec<u8>;
+    fn offering(&self, id: OfferingId, offering: &Drafted, revision: Revision) -> Vec<u8>;
 
-    /// A class, with the seats left at `now`.
-    fn session(&self, id: SessionId, seats: &Seats, now: Timestamp) -> Vec<u8>;
+    /// A class.
+    fn session(&self, id: SessionId, seats: &Seats, revision: Revision) -> Vec<u8>;
 
     /// A reservation and its payment.
     fn reservation(
@@ -180,10 +180,11 @@ pub trait Presenter: Send + Sync + fmt::Debug {
         id: ReservationId,
         paper: &Paper,
         payment: Option<(PaymentId, &Account)>,
+        revision: Revision,
     ) -> Vec<u8>;
 
-    /// A payment.
-    fn payment(&self, id: PaymentId, account: &Account) -> Vec<u8>;
+    /// A return of money.
+    fn refund(&self, order: PaymentId, id: RefundId, refund: &RefundEntry) -> Vec<u8>;
 
     /// The last refund terms that were offered for a reservation.
     fn cancellation_quote(&self, id: ReservationId, quote: &CancellationQuote) -> Vec<u8>;

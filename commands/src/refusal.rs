@@ -1,5 +1,5 @@
-//! Why a command is refused. A value: each variant has one stable code, and the edge knows its
-//! status and its words.
+//! Why a command is refused. A value: the edge gives each variant its stable code, its status and
+//! its words.
 
 use holdfast_domain::booking::calendar::CalendarRefusal;
 use holdfast_domain::booking::hold::ClaimRefusal;
@@ -137,74 +137,6 @@ impl From<InventoryRefusal> for Refusal {
 }
 
 impl Refusal {
-    /// The stable code, the same for ever.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Resource(refusal) => match refusal {
-                ResourceRefusal::NotFound => "not_found",
-                ResourceRefusal::AlreadyRegistered => "invalid_state",
-                ResourceRefusal::InvalidCapacity => "invalid_capacity",
-                ResourceRefusal::ScheduleTooLarge
-                | ResourceRefusal::DateOverriddenTwice
-                | ResourceRefusal::EmptyHours => "invalid_schedule",
-            },
-            Self::Offering(refusal) => match refusal {
-                OfferingRefusal::NotFound => "not_found",
-                OfferingRefusal::AlreadyDrafted => "invalid_state",
-                OfferingRefusal::OfferNotOpen => "offer_not_open",
-                OfferingRefusal::InvalidDuration => "invalid_duration",
-                OfferingRefusal::InvalidCapacity => "invalid_capacity",
-                OfferingRefusal::WrongKind => "wrong_kind",
-                OfferingRefusal::InThePast => "in_the_past",
-            },
-            Self::Session(refusal) => match refusal {
-                SessionRefusal::NotFound | SessionRefusal::Claim(ClaimRefusal::Gone(_)) => {
-                    "not_found"
-                }
-                SessionRefusal::AlreadyScheduled | SessionRefusal::Claim(_) => "invalid_state",
-                SessionRefusal::CapacityExceeded { .. } => "capacity_exceeded",
-                SessionRefusal::InvalidPartySize => "invalid_party_size",
-                SessionRefusal::BookingClosed { .. } => "booking_closed",
-            },
-            Self::Reservation(refusal) => match refusal {
-                ReservationRefusal::NotFound => "not_found",
-                ReservationRefusal::AlreadyRequested | ReservationRefusal::InvalidState { .. } => {
-                    "invalid_state"
-                }
-                ReservationRefusal::HoldExpired { .. } => "hold_expired",
-                ReservationRefusal::QuoteNotValid => "quote_not_valid",
-            },
-            Self::Payment(refusal) => match refusal {
-                PaymentRefusal::NotFound => "not_found",
-                PaymentRefusal::AlreadyInitiated => "invalid_state",
-                PaymentRefusal::AmountMismatch { .. } => "amount_mismatch",
-                PaymentRefusal::PaymentInFlight => "payment_in_flight",
-                PaymentRefusal::AlreadyConfirmed => "already_confirmed",
-                PaymentRefusal::UnderReview => "payment_under_review",
-                PaymentRefusal::InvalidRefundAmount { .. } => "invalid_refund_amount",
-            },
-            Self::Claim(refusal) => match refusal {
-                ClaimRefusal::Gone(_) | ClaimRefusal::Expired(_) => "hold_expired",
-                ClaimRefusal::StillRunning(_) => "invalid_state",
-            },
-            Self::SlotTaken { .. } => "slot_taken",
-            Self::CapacityExceeded { .. } => "capacity_exceeded",
-            Self::InvalidPartySize => "invalid_party_size",
-            Self::OutsideSchedule => "outside_schedule",
-            Self::InThePast => "in_the_past",
-            Self::BookingClosed { .. } => "booking_closed",
-            Self::TooEarly { .. } => "too_early",
-            Self::DurationMismatch { .. } => "duration_mismatch",
-            Self::SelfBooking => "self_booking",
-            Self::SessionNotInOffer => "session_not_in_offer",
-            Self::AmountMismatch { .. } => "amount_mismatch",
-            Self::PaymentDeclined { .. } => "payment_declined",
-            Self::AmountOutOfRange => "amount_out_of_range",
-            Self::Forbidden => "forbidden",
-            Self::RevisionMismatch { .. } => "revision_mismatch",
-        }
-    }
-
     /// Whether the answer is remembered under the command's id: what depends on who asks or on a
     /// header is not.
     pub const fn is_remembered(&self) -> bool {

@@ -291,7 +291,8 @@ impl UseCase for Reserve {
             world.record(self.subject(), facts);
         }
         let paper = world.paper(self.reservation)?;
-        let body = world.presenter().reservation(self.reservation, paper, world.account_of(paper));
+        let (payment, revision) = (world.account_of(paper), world.revision(self.subject()));
+        let body = world.presenter().reservation(self.reservation, paper, payment, revision);
         Ok(Outcome::answer(201, body))
     }
 }

@@ -74,9 +74,9 @@ impl<'a> World<'a> {
         self.journal
     }
 
-    /// The revision of a stream's last event, recorded ones included.
-    pub fn revision(&self, stream: StreamId) -> Option<Revision> {
-        self.states.get(&stream).and_then(Known::revision)
+    /// The revision of a stream's last event, recorded ones included; 0 before the first.
+    pub fn revision(&self, stream: StreamId) -> Revision {
+        self.states.get(&stream).and_then(Known::revision).unwrap_or_default()
     }
 
     fn state(&self, stream: StreamId) -> Option<&State> {

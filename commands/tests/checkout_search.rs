@@ -32,10 +32,10 @@ use holdfast_domain::event::Event;
 use holdfast_domain::ids::{
     CommandId, OfferingId, PaymentId, PrincipalId, RefundId, ReservationId, ResourceId, SessionId,
 };
-use holdfast_domain::log::{Hash, StreamId};
+use holdfast_domain::log::{Hash, Revision, StreamId};
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::payment::{
-    Account, ConfirmOutcome, Payment, RefundOutcome, RefundStage, Stage,
+    Account, ConfirmOutcome, Payment, Refund, RefundOutcome, RefundStage, Stage,
 };
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::process::retry::{self, Ask};
@@ -97,13 +97,13 @@ struct Node {
 struct Blind;
 
 impl Presenter for Blind {
-    fn resource(&self, _: ResourceId, _: &Registered) -> Vec<u8> {
+    fn resource(&self, _: ResourceId, _: &Registered, _: Revision) -> Vec<u8> {
         vec![]
     }
-    fn offering(&self, _: OfferingId, _: &Drafted) -> Vec<u8> {
+    fn offering(&self, _: OfferingId, _: &Drafted, _: Revision) -> Vec<u8> {
         vec![]
     }
-    fn session(&self, _: SessionId, _: &Seats, _: Timestamp) -> Vec<u8> {
+    fn session(&self, _: SessionId, _: &Seats, _: Revision) -> Vec<u8> {
         vec![]
     }
     fn reservation(
@@ -111,10 +111,11 @@ impl Presenter for Blind {
         _: ReservationId,
         _: &Paper,
         _: Option<(PaymentId, &Account)>,
+        _: Revision,
     ) -> Vec<u8> {
         vec![]
     }
-    fn payment(&self, _: PaymentId, _: &Account) -> Vec<u8> {
+    fn refund(&self, _: PaymentId, _: RefundId, _: &Refund) -> Vec<u8> {
         vec![]
     }
     fn cancellation_quote(&self, _: ReservationId, _: &CancellationQuote) -> Vec<u8> {

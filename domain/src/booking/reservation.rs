@@ -362,6 +362,8 @@ pub enum Stage {
     Cancelled {
         /// By whom.
         by: CancelledBy,
+        /// Why.
+        reason: Option<CancellationReason>,
         /// What is returned.
         refund: RefundTerms,
     },
@@ -502,8 +504,8 @@ impl Decider for Reservation {
                     valid_until: *valid_until,
                 })
             }
-            ReservationEvent::Cancelled { by, refund, .. } => {
-                self.to(Stage::Cancelled { by: *by, refund: *refund })
+            ReservationEvent::Cancelled { by, reason, refund } => {
+                self.to(Stage::Cancelled { by: *by, reason: *reason, refund: *refund })
             }
             ReservationEvent::Reinstated { hold } => match self {
                 Self::Absent => Self::Absent,

@@ -102,6 +102,8 @@ pub struct Account {
     pub stage: Stage,
     /// How much was taken.
     pub captured: Money,
+    /// The provider's code for the last decline, kept when another attempt follows.
+    pub last_decline: Option<String>,
     /// Every return of money.
     pub refunds: BTreeMap<RefundId, Refund>,
     /// The authorisation of the last attempt.
@@ -123,6 +125,7 @@ impl Account {
             attempts: 0,
             stage: Stage::Open { declined: None },
             captured: Money::zero(amount.currency()),
+            last_decline: None,
             refunds: BTreeMap::new(),
             last_key: None,
         }
@@ -307,6 +310,7 @@ impl Account {
                 };
             }
             PaymentEvent::Declined { code, .. } => {
+                self.last_decline = Some(code.clone());
                 self.stage = Stage::Open { declined: Some(code.clone()) };
             }
             PaymentEvent::OutcomeUnknown { tries, next_try_at, .. } => {

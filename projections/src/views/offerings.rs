@@ -5,7 +5,7 @@ use holdfast_domain::booking::offering::{
 };
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{OfferingId, PrincipalId, ResourceId};
-use holdfast_domain::log::{Position, Recorded, Revision};
+use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::money::Money;
 use holdfast_domain::policy::CancellationPolicy;
 use serde::{Deserialize, Serialize};
@@ -59,9 +59,6 @@ pub struct OfferingDocument {
     /// What is returned on a cancellation.
     #[schema(value_type = Object)]
     pub cancellation_policy: CancellationPolicy,
-    /// The position of the last event that it shows.
-    #[schema(value_type = u64)]
-    pub position: Position,
     /// The revision of its stream, for the `ETag`.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -106,7 +103,7 @@ impl View for Offerings {
     ) -> Result<Option<OfferingDocument>, FoldError> {
         let Event::Offering(fact) = &event.event else { return Ok(document) };
         let known = document.ok_or_else(|| FoldError::Missing(key.clone()));
-        let (position, revision) = (event.position, event.revision);
+        let revision = event.revision;
         match fact {
             OfferingEvent::Drafted { provider, resource, title, kind, terms } => {
                 Ok(Some(OfferingDocument {
@@ -126,17 +123,16 @@ impl View for Offerings {
                     hold_minutes: terms.hold_minutes,
                     capacity: terms.capacity,
                     cancellation_policy: terms.cancellation_policy.clone(),
-                    position,
                     revision,
                 }))
             }
             OfferingEvent::Published { version } => {
                 let (status, version) = (Availability::Published, *version);
-                Ok(Some(OfferingDocument { status, version, position, revision, ..known? }))
+                Ok(Some(OfferingDocument { status, version, revision, ..known? }))
             }
             OfferingEvent::Paused {} => {
                 let status = Availability::Paused;
-                Ok(Some(OfferingDocument { status, position, revision, ..known? }))
+                Ok(Some(OfferingDocument { status, revision, ..known? }))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{PaymentId, PrincipalId, RefundId, ReservationId};
-use holdfast_domain::log::{Position, Recorded, Revision};
+use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{PaymentEvent, RefundReason};
 use holdfast_domain::time::Timestamp;
@@ -55,9 +55,6 @@ pub struct PaymentDocument {
     /// Every return of money, by its id.
     #[schema(value_type = BTreeMap<String, RefundEntry>)]
     pub refunds: BTreeMap<RefundId, RefundEntry>,
-    /// The position of the last event that it shows.
-    #[schema(value_type = u64)]
-    pub position: Position,
     /// The revision of the payment's stream.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -155,12 +152,11 @@ impl View for Payments {
                 refund_owed: zero,
                 attempts: vec![],
                 refunds: BTreeMap::new(),
-                position: event.position,
                 revision: event.revision,
             }));
         }
         let mut document = document.ok_or_else(|| FoldError::Missing(key.clone()))?;
-        (document.position, document.revision) = (event.position, event.revision);
+        document.revision = event.revision;
         document.apply(fact)?;
         Ok(Some(document))
     }

@@ -9,7 +9,7 @@ use holdfast_domain::event::Event;
 use holdfast_domain::ids::{
     OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId, SessionId,
 };
-use holdfast_domain::log::{Position, Recorded, Revision};
+use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::PaymentEvent;
 use holdfast_domain::policy::RefundTerms;
@@ -67,9 +67,6 @@ pub struct ReservationDocument {
     pub payment: Option<PaymentSummary>,
     /// How it was called off, if it was.
     pub cancellation: Option<CancellationSummary>,
-    /// The position of the last event that it shows.
-    #[schema(value_type = u64)]
-    pub position: Position,
     /// The revision of the reservation's stream, for the `ETag`.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -165,7 +162,6 @@ impl View for Reservations {
             return Ok(Some(requested(booking, *hold_expires_at, event)));
         }
         let mut document = document.ok_or_else(|| FoldError::Missing(key.clone()))?;
-        document.position = event.position;
         match &event.event {
             Event::Reservation(fact) => {
                 document.revision = event.revision;
@@ -234,7 +230,6 @@ fn requested(
         }),
         quote: booking.quote.clone(),
         cancellation: None,
-        position: event.position,
         revision: event.revision,
     }
 }

@@ -3,7 +3,7 @@
 use holdfast_domain::booking::resource::{ResourceEvent, Schedule};
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{PrincipalId, ResourceId};
-use holdfast_domain::log::{Position, Recorded, Revision};
+use holdfast_domain::log::{Recorded, Revision};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,9 +31,6 @@ pub struct ResourceDocument {
     /// When it is open.
     #[schema(value_type = Object)]
     pub schedule: Schedule,
-    /// The position of the last event that it shows.
-    #[schema(value_type = u64)]
-    pub position: Position,
     /// The revision of its stream, for the `ETag`.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -60,7 +57,7 @@ impl View for Resources {
         event: &Recorded,
     ) -> Result<Option<ResourceDocument>, FoldError> {
         let Event::Resource(fact) = &event.event else { return Ok(document) };
-        let (position, revision) = (event.position, event.revision);
+        let revision = event.revision;
         match fact {
             ResourceEvent::Registered { owner, display_name, zone, capacity } => {
                 Ok(Some(ResourceDocument {
@@ -71,20 +68,13 @@ impl View for Resources {
                     capacity: *capacity,
                     schedule_version: 0,
                     schedule: Schedule::default(),
-                    position,
                     revision,
                 }))
             }
             ResourceEvent::SchedulePublished { version, schedule } => {
                 let known = document.ok_or_else(|| FoldError::Missing(key.clone()))?;
                 let (schedule_version, schedule) = (*version, schedule.clone());
-                Ok(Some(ResourceDocument {
-                    schedule_version,
-                    schedule,
-                    position,
-                    revision,
-                    ..known
-                }))
+                Ok(Some(ResourceDocument { schedule_version, schedule, revision, ..known }))
             }
         }
     }

@@ -7,7 +7,7 @@
 use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{HoldId, OfferingId, ResourceId, SessionId};
-use holdfast_domain::log::{Position, Recorded, Revision};
+use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,9 +48,6 @@ pub struct SessionDocument {
     pub seats_held: u32,
     /// Seats that can still be had; none is no limit.
     pub seats_left: Option<u32>,
-    /// The position of the last event that it shows.
-    #[schema(value_type = u64)]
-    pub position: Position,
     /// The revision of its stream, for the `ETag`.
     #[schema(value_type = u64)]
     pub revision: Revision,
@@ -129,7 +126,7 @@ impl Projector for Sessions {
             class.recount(before, after);
             documents.set(&claim_key, after.map(|claim| Document::of(&claim)).transpose()?);
         }
-        (class.position, class.revision) = (event.position, event.revision);
+        class.revision = event.revision;
         documents.put(&key, &class)
     }
 
@@ -185,7 +182,6 @@ fn scheduled(event: &Recorded, fact: &SessionEvent) -> Option<SessionDocument> {
         seats_taken: 0,
         seats_held: 0,
         seats_left: *capacity,
-        position: event.position,
         revision: event.revision,
     })
 }

@@ -145,6 +145,7 @@ fn booking() -> Booking {
         party_size: 1,
         starts: starts(),
         booked: between("2026-03-09T05:00:00Z", "2026-03-09T06:00:00Z"),
+        blocks: between("2026-03-09T05:00:00Z", "2026-03-09T06:10:00Z"),
         quote: Quote {
             lines: vec![QuoteLine {
                 title: "Vinyasa 60".to_owned(),
