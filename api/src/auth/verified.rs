@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Caller, LEEWAY_SECONDS};
 
 /// How long a check is believed.
-pub const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+pub const REMEMBERED_FOR: Duration = Duration::from_mins(5);
 
 const TOKENS_MAX: u64 = 10_000;
 

@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(nearest("lisen"), "listen");
         assert_eq!(nearest("log_uri"), "log-url");
-        assert_eq!(nearest("body_max"), "body-bytes-max");
+        assert_eq!(nearest("page_item_max"), "page-items-max");
     }
 
     #[test]

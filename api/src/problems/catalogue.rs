@@ -21,7 +21,7 @@ problems! {
         "The cursor is altered or cut, or it belongs to another caller, another list or another filter."
         "Start again without a cursor.";
     BadIfMatch "bad_if_match" 400 "If-Match is not understood"
-        "The header is neither `*` nor one strong ETag that this API gave out."
+        "The header is neither `*` nor one strong entity tag that this API gave out."
         "Send back the ETag exactly as it was received.";
     IdempotencyKeyRequired "idempotency_key_required" 400 "A command needs an Idempotency-Key"
         "The header is missing, so a repeated request could not be told from a second one."
