@@ -186,12 +186,15 @@ mod edge {
         let elsewhere = ("x-forwarded-for", "192.0.2.1");
         assert_eq!(node.get("/metrics", &[]).await.status(), 200);
         let (admin, customer) = (node.token(Role::Admin), node.token(Role::Customer));
+        let (message, signature) =
+            (admin.rsplit_once('.').unwrap().0, customer.rsplit_once('.').unwrap().1);
+        let forged = format!("{message}.{signature}");
         for (authorization, status, code) in [
             (None, 401, "token_missing"),
             (Some(String::new()), 401, "token_malformed"),
             (Some("Basic YTpi".to_owned()), 401, "token_malformed"),
             (Some("Bearer x".to_owned()), 401, "token_malformed"),
-            (Some(format!("Bearer {admin}x")), 401, "token_signature"),
+            (Some(format!("Bearer {forged}")), 401, "token_signature"),
             (Some(format!("Bearer {customer}")), 403, "forbidden"),
         ] {
             let mut headers = vec![elsewhere];
@@ -208,6 +211,34 @@ mod edge {
         assert_eq!(node.get("/metrics", &twice).await.status(), 401);
         let in_query = node.get(&format!("/metrics?access_token={admin}"), &[elsewhere]).await;
         assert_eq!(in_query.status(), 401);
+        assert!(node.running.stop().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_foreign_issuers_tokens_are_believed_and_nobody_elses() {
+        let issuer = node(&[], Vec::new()).await;
+        let keys = issuer.url("/.well-known/jwks.json");
+        let node = node(&[("jwks-url", keys.as_str())], Vec::new()).await;
+        for (signer, status) in [(&issuer, 200), (&node, 401), (&issuer, 200)] {
+            let bearer = format!("Bearer {}", signer.token(Role::Admin));
+            let headers = [("x-forwarded-for", "192.0.2.1"), ("authorization", bearer.as_str())];
+            assert_eq!(node.get("/metrics", &headers).await.status(), status);
+        }
+        let scraped = issuer.get("/metrics", &[]).await.text().await.unwrap();
+        let fetched = "route=\"/.well-known/jwks.json\",method=\"GET\",status=\"200\"} 1\n";
+        assert!(scraped.contains(fetched), "an unknown key is not worth a second fetch: {scraped}");
+        assert!(issuer.running.stop().await);
+        assert!(node.running.stop().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn without_the_issuers_keys_nobody_is_believed() {
+        let node = node(&[("jwks-url", "http://127.0.0.1:1/keys")], Vec::new()).await;
+        let bearer = format!("Bearer {}", node.token(Role::Admin));
+        let headers = [("x-forwarded-for", "192.0.2.1"), ("authorization", bearer.as_str())];
+        let response = node.get("/metrics", &headers).await;
+        let expected = (503, "token_keys_unavailable".to_owned());
+        assert_eq!(problem(response, "/metrics").await, expected);
         assert!(node.running.stop().await);
     }
 
