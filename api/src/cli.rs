@@ -31,7 +31,7 @@ holdfast.toml (log_url). The flag wins over the variable, the variable over the 
 
 /// Holdfast, an event-sourced booking engine.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, about, after_help = EXIT_CODES)]
+#[command(name = "holdfast", version, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do; without it, serve with the defaults.
     #[command(subcommand)]

@@ -127,7 +127,8 @@ mod edge {
             .wrap(from_fn(finish));
         let service = init_service(app).await;
         let json = "application/json";
-        let padded = |size: usize| format!("{{\"count\":1{}}}", " ".repeat(size - 11));
+        let padded =
+            |size: usize| format!("{{\"count\":1{}}}", " ".repeat(size.saturating_sub(11)));
         let cases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
             (json, b"{\"count\":1}".into(), 200, ""),
             ("application/json; charset=utf-8", b"{\"count\":1}".into(), 200, ""),
@@ -320,6 +321,28 @@ mod edge {
         assert_eq!(health["checks"][0]["ok"], true);
         assert_eq!(health["checks"][1]["detail"], "behind");
         assert_eq!(node.get("/health/live", &[]).await.status(), 200);
+        assert!(node.running.stop().await);
+    }
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Check for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        fn check(&self) -> Pending<'_, Result<String, String>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_that_does_not_come_is_a_problem_like_any_other() {
+        let node = node(&[("handler-seconds-max", "1")], vec![Arc::new(Silent)]).await;
+        let response = node.get("/health/ready", &[]).await;
+        assert_eq!(response.headers().get("retry-after").unwrap(), "1");
+        assert_eq!(problem(response, "/health/ready").await, (503, "timeout".to_owned()));
         assert!(node.running.stop().await);
     }
 

@@ -133,7 +133,7 @@ problems! {
     HoldStillRunning "hold_still_running" 409 "The hold is still running"
         "The hold's deadline has not passed." "Wait for its deadline, or cancel it.";
     InvalidState "invalid_state" 409 "Not possible in its present state"
-        "The resource is in a state, given as `status`, in which this cannot be done." "Read the resource; its state says what is possible.";
+        "The resource is in a state, given as `reservation_status`, in which this cannot be done." "Read the resource; its state says what is possible.";
     TooEarly "too_early" 409 "Not yet"
         "This can only be done later; `not_before` says when, where it is known." "Wait until then.";
     Closed "closed" 409 "It is closed"
