@@ -1,4 +1,4 @@
-//! Tokens that were checked a moment ago. A signature costs some hundred times what a digest does,
+//! Tokens that were checked a moment ago. Checking a signature costs far more than a digest does,
 //! and a client sends the same token with each request. Bounded in number and in time; a key that
 //! its issuer withdraws is believed for at most [`REMEMBERED_FOR`] longer.
 
