@@ -31,7 +31,7 @@ use crate::routes::{self, ROUTES, TableError};
 use crate::telemetry::RequestSpan;
 
 /// How long handlers have to finish when the node stops.
-const HANDLERS_DRAIN: u64 = 4;
+const HANDLERS_DRAIN: u64 = 3;
 const CONNECTIONS_PER_WORKER: usize = 4_096;
 
 /// Why a node does not start.

@@ -31,7 +31,7 @@ holdfast.toml (log_url). The flag wins over the variable, the variable over the 
 
 /// Holdfast, an event-sourced booking engine.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, about, after_help = EXIT_CODES)]
+#[command(name = "holdfast", version, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do; without it, serve with the defaults.
     #[command(subcommand)]
@@ -112,7 +112,7 @@ pub fn run() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a provider of cryptography was installed before");
     }
-    match dispatch(Cli::command().get_matches()) {
+    match dispatch(&Cli::command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::complain(&failure.to_string());
@@ -121,8 +121,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dispatch(matches: ArgMatches) -> Result<(), Failure> {
-    let cli = Cli::from_arg_matches(&matches).map_err(|why| Failure::Usage(why.to_string()))?;
+fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
+    let cli = Cli::from_arg_matches(matches).map_err(|why| Failure::Usage(why.to_string()))?;
     match cli.command {
         None => serve::run(&cli.settings),
         Some(Command::Serve(settings)) => serve::run(&settings),

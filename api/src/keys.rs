@@ -200,7 +200,8 @@ fn write_private(path: &Path, contents: &str) -> io::Result<()> {
 fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path).map_err(failed(path))?.permissions().mode();
-    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyError::Exposed(shown(path))) }
+    // The bits of group and others are the lowest six.
+    if mode.trailing_zeros() >= 6 { Ok(()) } else { Err(KeyError::Exposed(shown(path))) }
 }
 
 #[cfg(test)]

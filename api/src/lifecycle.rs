@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long the tasks have to end after they were told to.
-pub const DRAIN: Duration = Duration::from_secs(4);
+/// How long each stage of the stop may take: work in progress, runners, each closing.
+pub const DRAIN: Duration = Duration::from_secs(2);
 
 /// The work was cut off: it panicked, or the process is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,7 @@ pub type Closing = Box<dyn Future<Output = ()> + Send>;
 
 struct Shared {
     runtime: Handle,
+    work: TaskTracker,
     tasks: TaskTracker,
     edge: CancellationToken,
     runners: CancellationToken,
@@ -47,6 +48,7 @@ impl Lifecycle {
     pub fn new(runtime: Handle) -> Self {
         Self(Arc::new(Shared {
             runtime,
+            work: TaskTracker::new(),
             tasks: TaskTracker::new(),
             edge: CancellationToken::new(),
             runners: CancellationToken::new(),
@@ -65,7 +67,7 @@ impl Lifecycle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let task = self.0.tasks.spawn_on(work, &self.0.runtime);
+        let task = self.0.work.spawn_on(work, &self.0.runtime);
         async move { task.await.map_err(|_cut_off| CutOff) }
     }
 
@@ -137,26 +139,32 @@ impl Lifecycle {
         closings.push(Box::new(closing));
     }
 
-    /// Stops what was started here: runners first, then everything else, then the closings. The
-    /// HTTP server must have been stopped before. Answers whether all of it ended in time.
+    /// Stops what was started here: work in progress ends while the runners that it needs still run,
+    /// then the runners, then the closings. The HTTP server must have been stopped before. Answers whether all of it ended in time.
     pub async fn stop(&self) -> bool {
         self.0.edge.cancel();
+        let worked = drain(&self.0.work).await;
         self.0.runners.cancel();
-        self.0.tasks.close();
-        let drained = timeout(DRAIN, self.0.tasks.wait()).await.is_ok();
-        if !drained {
-            tracing::warn!(left = self.0.tasks.len(), "tasks did not end in time");
-        }
+        let ended = drain(&self.0.tasks).await;
         let mut closed = true;
         while let Some(closing) = self.next_closing() {
             closed &= timeout(DRAIN, Box::into_pin(closing)).await.is_ok();
         }
-        drained && closed
+        worked && ended && closed
     }
 
     fn next_closing(&self) -> Option<Closing> {
         self.0.closings.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
+}
+
+async fn drain(tasks: &TaskTracker) -> bool {
+    tasks.close();
+    let drained = timeout(DRAIN, tasks.wait()).await.is_ok();
+    if !drained {
+        tracing::warn!(left = tasks.len(), "tasks did not end in time");
+    }
+    drained
 }
 
 /// Returns when the operating system asks the process to end.
@@ -212,6 +220,19 @@ mod tests {
         });
         assert!(lifecycle.stop().await);
         assert_eq!(*order.lock().unwrap(), ["runner ended", "log closed"]);
+    }
+
+    #[tokio::test]
+    async fn work_in_progress_ends_before_the_runners_that_it_needs() {
+        let lifecycle = Lifecycle::new(Handle::current());
+        let (runner_stops, edge_stops) =
+            (lifecycle.runners_stop().clone(), lifecycle.edge_stops().clone());
+        let work = lifecycle.run_to_end(async move {
+            edge_stops.cancelled().await;
+            runner_stops.is_cancelled()
+        });
+        assert!(lifecycle.stop().await);
+        assert_eq!(work.await, Ok(false));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod pages;
+pub mod refusals;
 
 pub use catalogue::Code;
 

@@ -13,13 +13,13 @@ use super::verifier::CheckingKey;
 use crate::lifecycle::Lifecycle;
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-const BETWEEN_FETCHES: Duration = Duration::from_secs(60);
-const BELIEVED_FOR: Duration = Duration::from_secs(3600);
+const BETWEEN_FETCHES: Duration = Duration::from_mins(1);
+const BELIEVED_FOR: Duration = Duration::from_hours(1);
 const SET_BYTES_MAX: usize = 256 * 1024;
 const KEYS_MAX: usize = 64;
 
 #[derive(Debug, Default)]
-struct Fetched {
+struct Known {
     keys: BTreeMap<String, CheckingKey>,
     fetched_at: Option<Instant>,
     tried_at: Option<Instant>,
@@ -32,7 +32,7 @@ pub struct ForeignKeys {
     client: reqwest::Client,
     lifecycle: Lifecycle,
     // Held while fetching, so that many tokens with a new key cause one fetch.
-    fetched: Mutex<Fetched>,
+    known: Mutex<Known>,
 }
 
 impl ForeignKeys {
@@ -42,16 +42,16 @@ impl ForeignKeys {
             .timeout(FETCH_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { address, client, lifecycle, fetched: Mutex::default() })
+        Ok(Self { address, client, lifecycle, known: Mutex::default() })
     }
 
     /// The key of a name.
     pub async fn find(&self, key_id: &str) -> Result<CheckingKey, TokenError> {
-        let mut fetched = self.fetched.lock().await;
+        let mut fetched = self.known.lock().await;
         let within = |at: Option<Instant>, span| at.is_some_and(|at| at.elapsed() < span);
         let fresh = within(fetched.fetched_at, BELIEVED_FOR);
-        let known = fetched.keys.contains_key(key_id);
-        if !(known && fresh || within(fetched.tried_at, BETWEEN_FETCHES)) {
+        let named = fetched.keys.contains_key(key_id);
+        if !(named && fresh || within(fetched.tried_at, BETWEEN_FETCHES)) {
             fetched.tried_at = Some(Instant::now());
             match self.fetch().await {
                 Ok(keys) => {

@@ -1,4 +1,4 @@
-//! Tokens that were checked a moment ago. A signature costs some hundred times what a digest does,
+//! Tokens that were checked a moment ago. Checking a signature costs far more than a digest does,
 //! and a client sends the same token with each request. Bounded in number and in time; a key that
 //! its issuer withdraws is believed for at most [`REMEMBERED_FOR`] longer.
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Caller, LEEWAY_SECONDS};
 
 /// How long a check is believed.
-pub const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+pub const REMEMBERED_FOR: Duration = Duration::from_mins(5);
 
 const TOKENS_MAX: u64 = 10_000;
 

@@ -1,6 +1,6 @@
 //! `holdfast completions`: a script that completes this command line in a shell.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -17,8 +17,9 @@ pub struct CompletionsArguments {
 }
 
 /// Prints the script.
-#[expect(clippy::unnecessary_wraps, reason = "every subcommand answers the same way")]
 pub fn run(arguments: &CompletionsArguments) -> Result<(), Failure> {
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "holdfast", &mut io::stdout());
-    Ok(())
+    // Written by us, so that a closed pipe is an error and not a panic.
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "holdfast", &mut script);
+    Ok(io::stdout().write_all(&script)?)
 }

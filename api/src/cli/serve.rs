@@ -26,15 +26,9 @@ pub fn run(settings: &SettingFlags) -> Result<(), Failure> {
 
 async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
-    let running = App::start(config).await.map_err(failure)?;
+    let running = App::start(config).await.map_err(|why| failure(&why))?;
     tell(&running, started.elapsed());
-    let fatal = tokio::select! {
-        asked = lifecycle::asked_to_end() => {
-            asked?;
-            None
-        }
-        why = running.state().lifecycle.failed() => Some(why),
-    };
+    let fatal = ended(&running).await?;
     tracing::info!("stopping");
     let drained = tokio::time::timeout(END, running.stop()).await.unwrap_or(false);
     match fatal {
@@ -44,7 +38,15 @@ async fn node(config: Config) -> Result<(), Failure> {
     }
 }
 
-fn failure(why: StartError) -> Failure {
+/// Returns when the node has to end: with a reason when something failed for good.
+async fn ended(running: &Running) -> Result<Option<String>, Failure> {
+    tokio::select! {
+        asked = lifecycle::asked_to_end() => Ok(asked.map(|()| None)?),
+        why = running.state().lifecycle.failed() => Ok(Some(why)),
+    }
+}
+
+fn failure(why: &StartError) -> Failure {
     match why {
         StartError::Listen { .. } => Failure::Unavailable(why.to_string()),
         StartError::Keys(_)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::Failure;
@@ -32,6 +31,41 @@ impl SettingFlags {
     }
 }
 
+/// What a command needs that works on a data folder without a node: where things are, and whose
+/// tokens. Other settings keep their variables and their keys in the file.
+const OFFLINE: &[&str] = &["data", "log-url", "read-url", "jwt-issuer", "jwt-audience", "jwks-url"];
+
+/// The settings that commands other than `serve` take as flags.
+#[derive(Debug, Clone, Default)]
+pub struct OfflineFlags(SettingFlags);
+
+impl OfflineFlags {
+    /// The configuration they make.
+    pub fn load(&self) -> Result<Config, Failure> {
+        self.0.load()
+    }
+}
+
+impl Args for OfflineFlags {
+    fn augment_args(command: Command) -> Command {
+        flags(command, |setting| OFFLINE.contains(&setting.name))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for OfflineFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        SettingFlags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
 fn flag(setting: &'static Setting) -> Arg {
     let default = if setting.default.is_empty() { "none" } else { setting.default };
     let environment = setting.environment();
@@ -48,15 +82,19 @@ fn flag(setting: &'static Setting) -> Arg {
     }
 }
 
+fn flags(command: Command, wanted: impl Fn(&Setting) -> bool) -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("The file to read settings from [default: holdfast.toml, if it is there]")
+        .help_heading("Settings");
+    command.args(SETTINGS.iter().filter(|setting| wanted(setting)).map(flag)).arg(file)
+}
+
 impl Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
-        let file = Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .value_parser(clap::value_parser!(PathBuf))
-            .help("The file to read settings from [default: holdfast.toml, if it is there]")
-            .help_heading("Settings");
-        command.args(SETTINGS.iter().map(flag)).arg(file)
+        flags(command, |_| true)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -73,8 +111,7 @@ impl FromArgMatches for SettingFlags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for setting in SETTINGS {
-            let given = matches.value_source(setting.name) == Some(ValueSource::CommandLine);
-            let value = matches.get_one::<String>(setting.name).filter(|_| given);
+            let value = matches.try_get_one::<String>(setting.name).ok().flatten();
             if let Some(value) = value {
                 drop(self.flags.insert(setting.name, value.clone()));
             }

@@ -7,13 +7,13 @@ use clap::Args;
 use holdfast_domain::actor::Role;
 use holdfast_domain::ids::PrincipalId;
 
-use super::settings::SettingFlags;
+use super::settings::OfflineFlags;
 use super::{Failure, output};
 use crate::auth::mint::{Grant, mint};
 use crate::keys::Keys;
 use crate::wall_clock::unix_seconds;
 
-const LIFETIME_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
+const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
 
 /// What the token shall say.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub struct TokenArguments {
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = lifetime)]
     ttl: Duration,
     #[command(flatten)]
-    settings: SettingFlags,
+    settings: OfflineFlags,
 }
 
 fn role(text: &str) -> Result<Role, &'static str> {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_lifetime_has_a_unit_and_an_end() {
-        assert_eq!(lifetime("90m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(lifetime("90m"), Ok(Duration::from_mins(90)));
         assert_eq!(lifetime("366d"), Ok(LIFETIME_MAX));
         for wrong in ["", "h", "1", "0s", "-1h", "1.5h", "367d", "1w", "99999999999999999999s"] {
             assert!(lifetime(wrong).is_err(), "{wrong}");

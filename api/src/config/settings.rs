@@ -49,7 +49,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("payments", "PROVIDER", "simulator", "Who answers for payments: simulator"),
     setting("test-clock", "INSTANT", "", "Start a clock that can be moved, at this instant or now"),
     setting("log-format", "FORMAT", "auto", "How log lines look: auto, text or json"),
-    setting("log", "FILTER", "info", "What is logged, for example info,holdfast_api=debug"),
+    setting(
+        "log",
+        "FILTER",
+        "info,actix_server=warn",
+        "What is logged, for example info,holdfast_api=debug",
+    ),
     setting("cors-origins", "LIST", "", "Web origins that may call from a browser, by comma"),
     setting("trusted-proxies", "LIST", "", "Addresses whose X-Forwarded-For is believed, by comma"),
     setting("body-bytes-max", "BYTES", "65536", "The largest request body"),
@@ -106,7 +111,7 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(nearest("lisen"), "listen");
         assert_eq!(nearest("log_uri"), "log-url");
-        assert_eq!(nearest("body_max"), "body-bytes-max");
+        assert_eq!(nearest("page_item_max"), "page-items-max");
     }
 
     #[test]

@@ -129,14 +129,26 @@ fn keep_headers(from: &HttpResponse, to: &mut HttpResponse) {
 
 /// A refusal is an answer, not an error; only what is our fault is logged as one.
 fn log(asked: &Asked, problem: &Problem) {
-    let code = problem.code().entry().code;
-    let cause = problem.cause().unwrap_or_default();
-    let (request_id, path) = (&asked.request_id, &asked.path);
     if problem.code() == Code::Internal {
-        tracing::error!(request_id, path, code, cause, "failed");
+        log_failure(asked, problem);
     } else if problem.status().is_server_error() {
-        tracing::warn!(request_id, path, code, cause, "unavailable");
+        log_outage(asked, problem);
     } else {
-        tracing::debug!(request_id, path, code, cause, "refused");
+        log_refusal(asked, problem);
     }
+}
+
+fn log_failure(asked: &Asked, problem: &Problem) {
+    let (request_id, path, cause) = (&asked.request_id, &asked.path, problem.cause());
+    tracing::error!(request_id, path, cause, "failed");
+}
+
+fn log_outage(asked: &Asked, problem: &Problem) {
+    let (request_id, path, cause) = (&asked.request_id, &asked.path, problem.cause());
+    tracing::warn!(request_id, path, code = problem.code().entry().code, cause, "unavailable");
+}
+
+fn log_refusal(asked: &Asked, problem: &Problem) {
+    let (request_id, path, cause) = (&asked.request_id, &asked.path, problem.cause());
+    tracing::debug!(request_id, path, code = problem.code().entry().code, cause, "refused");
 }

@@ -28,7 +28,9 @@ pub async fn gate<B: MessageBody + 'static>(
         Ok(share) => share,
         Err(problem) => {
             let refused = HttpResponse::from_error(problem);
-            return Ok(request.into_response(refused));
+            // Not `into_response`: it would drop the error that the way out still has to finish.
+            let (request, _body) = request.into_parts();
+            return Ok(ServiceResponse::new(request, refused));
         }
     };
     let limit = state.config.limits.handler_timeout;

@@ -47,7 +47,7 @@ impl Share {
 /// Buckets of one kind of key.
 pub struct Buckets<K> {
     rate: Rate,
-    buckets: Cache<K, Arc<Bucket>>,
+    by_key: Cache<K, Arc<Bucket>>,
     clock: DefaultClock,
 }
 
@@ -60,18 +60,18 @@ impl<K> Debug for Buckets<K> {
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     /// Buckets that fill at a rate.
     pub fn new(rate: Rate) -> Self {
-        let buckets = Cache::builder()
+        let by_key = Cache::builder()
             .max_capacity(KEYS_MAX)
             .eviction_policy(EvictionPolicy::lru())
             // A bucket that was not touched for a period is full again: it need not be kept.
             .time_to_idle(rate.period())
             .build();
-        Self { rate, buckets, clock: DefaultClock::default() }
+        Self { rate, by_key, clock: DefaultClock::default() }
     }
 
     /// Takes one from the key's bucket.
     pub fn take(&self, key: K) -> Result<Share, Problem> {
-        let bucket = self.buckets.get_with(key, || Arc::new(bucket(self.rate)));
+        let bucket = self.by_key.get_with(key, || Arc::new(bucket(self.rate)));
         let limit = self.rate.count().get();
         match bucket.check() {
             Ok(state) => {
@@ -177,8 +177,8 @@ mod tests {
         for key in 0..KEYS_MAX + 5_000 {
             drop(buckets.take(key));
         }
-        buckets.buckets.run_pending_tasks();
-        assert!(buckets.buckets.entry_count() <= KEYS_MAX);
+        buckets.by_key.run_pending_tasks();
+        assert!(buckets.by_key.entry_count() <= KEYS_MAX);
         assert!(buckets.take(KEYS_MAX + 4_999).is_err(), "a recent key is still counted");
     }
 }

@@ -80,7 +80,7 @@ async fn ask(check: &Arc<dyn Check>) -> Finding {
     Finding { name: check.name(), ok, detail }
 }
 
-/// What the node counts, in the OpenMetrics text format. Without a token on the machine itself,
+/// What the node counts, in the `OpenMetrics` text format. Without a token on the machine itself,
 /// with an operator's token from elsewhere.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "OpenMetrics text")))]
 #[get("/metrics")]

@@ -27,7 +27,11 @@ pub struct FieldError {
 
 /// A reason not to do what was asked.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Contents>);
+
+/// Boxed, because most results are not problems.
+#[derive(Debug)]
+struct Contents {
     code: Code,
     detail: Option<Cow<'static, str>>,
     fields: Map<String, Value>,
@@ -39,14 +43,14 @@ pub struct Problem {
 impl Problem {
     /// A problem that says no more than its code.
     pub fn new(code: Code) -> Self {
-        Self {
+        Self(Box::new(Contents {
             code,
             detail: None,
             fields: Map::new(),
             errors: Vec::new(),
             headers: Vec::new(),
             cause: None,
-        }
+        }))
     }
 
     /// A failure of ours: the cause is logged once, under the request's id, and not shown.
@@ -62,7 +66,7 @@ impl Problem {
     /// What is to be said about this very case. Never another caller's data.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
@@ -71,7 +75,7 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         // What cannot be written as JSON is left out rather than made a second failure.
         if let Ok(value) = serde_json::to_value(value) {
-            drop(self.fields.insert(name.to_owned(), value));
+            drop(self.0.fields.insert(name.to_owned(), value));
         }
         self
     }
@@ -79,14 +83,14 @@ impl Problem {
     /// A mistake in the body.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>, code: &'static str) -> Self {
-        self.errors.push(FieldError { pointer: pointer.into(), code });
+        self.0.errors.push(FieldError { pointer: pointer.into(), code });
         self
     }
 
     /// A header of the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
@@ -99,43 +103,44 @@ impl Problem {
     /// What the log should say of it.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.0.cause = Some(cause.to_string());
         self
     }
 
     /// Which problem.
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// What the log should say of it.
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 
     /// The mistakes in the body.
     pub fn errors(&self) -> &[FieldError] {
-        &self.errors
+        &self.0.errors
     }
 
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.code.entry().status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The body, as it is remembered with a refused command: without path and request id.
     pub fn body(&self) -> Map<String, Value> {
-        let entry = self.code.entry();
-        let detail = self.detail.as_deref().unwrap_or(entry.meaning);
-        let mut body = self.fields.clone();
+        let entry = self.0.code.entry();
+        let detail = self.0.detail.as_deref().unwrap_or(entry.meaning);
+        let mut body = self.0.fields.clone();
         let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
-        put("type", json!(pages::path(self.code)));
+        put("type", json!(pages::path(self.0.code)));
         put("title", json!(entry.title));
         put("status", json!(entry.status));
         put("detail", json!(detail));
         put("code", json!(entry.code));
-        if !self.errors.is_empty() {
-            put("errors", json!(self.errors));
+        if !self.0.errors.is_empty() {
+            put("errors", json!(self.0.errors));
         }
         body
     }
@@ -150,7 +155,7 @@ impl Problem {
 
     fn respond(&self, body: &Map<String, Value>) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
-        for header in &self.headers {
+        for header in &self.0.headers {
             response.append_header(header.clone());
         }
         response.content_type(MEDIA_TYPE).body(Value::Object(body.clone()).to_string())
@@ -159,8 +164,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.entry().code)?;
-        match self.detail.as_deref() {
+        f.write_str(self.0.code.entry().code)?;
+        match self.0.detail.as_deref() {
             Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),
         }

@@ -21,7 +21,7 @@ problems! {
         "The cursor is altered or cut, or it belongs to another caller, another list or another filter."
         "Start again without a cursor.";
     BadIfMatch "bad_if_match" 400 "If-Match is not understood"
-        "The header is neither `*` nor one strong ETag that this API gave out."
+        "The header is neither `*` nor one strong entity tag that this API gave out."
         "Send back the ETag exactly as it was received.";
     IdempotencyKeyRequired "idempotency_key_required" 400 "A command needs an Idempotency-Key"
         "The header is missing, so a repeated request could not be told from a second one."
@@ -133,7 +133,7 @@ problems! {
     HoldStillRunning "hold_still_running" 409 "The hold is still running"
         "The hold's deadline has not passed." "Wait for its deadline, or cancel it.";
     InvalidState "invalid_state" 409 "Not possible in its present state"
-        "The resource is in a state, given as `status`, in which this cannot be done." "Read the resource; its state says what is possible.";
+        "The resource is in a state, given as `reservation_status`, in which this cannot be done." "Read the resource; its state says what is possible.";
     TooEarly "too_early" 409 "Not yet"
         "This can only be done later; `not_before` says when, where it is known." "Wait until then.";
     Closed "closed" 409 "It is closed"

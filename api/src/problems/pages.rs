@@ -32,9 +32,9 @@ pub fn index_html() -> String {
     let mut rows = String::new();
     for code in Code::ALL {
         let entry = code.entry();
-        let _ = write!(
+        let _ = writeln!(
             rows,
-            "<tr><td>{}</td><td><a href=\"{}\"><code>{}</code></a></td><td>{}</td></tr>\n",
+            "<tr><td>{}</td><td><a href=\"{}\"><code>{}</code></a></td><td>{}</td></tr>",
             entry.status,
             path(*code),
             entry.code,

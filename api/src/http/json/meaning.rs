@@ -28,7 +28,7 @@ fn place(path: &Path, message: &str) -> (String, &'static str) {
         pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
     };
     let mut last = None;
-    for segment in path.iter() {
+    for segment in path {
         match segment {
             Segment::Seq { index } => push(&index.to_string()),
             Segment::Map { key } => {
