@@ -301,7 +301,7 @@ mod tests {
     fn nothing_has_to_be_set() {
         let config = load(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.log, LogStore::Sqlite("./data/log.db".into()));
+        assert_eq!(config.log, LogStore::Sqlite("./data".into()));
         assert_eq!(config.limits.body_bytes_max, 65_536);
         assert_eq!(config.limits.sign_in_rate, "20/60s".parse().unwrap());
     }

@@ -17,9 +17,9 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// On this runtime.
-    pub fn on(handle: Handle) -> Self {
-        Self { handle, tracker: TaskTracker::new(), stopping: CancellationToken::new() }
+    /// On this runtime, counted by `tracker`, told to stop by `stopping`.
+    pub const fn new(handle: Handle, tracker: TaskTracker, stopping: CancellationToken) -> Self {
+        Self { handle, tracker, stopping }
     }
 
     /// Starts a task.
@@ -34,17 +34,5 @@ impl Tasks {
     /// Fires when the engine stops: what loops for ever ends then.
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stopping
-    }
-
-    /// How many run.
-    pub fn count(&self) -> usize {
-        self.tracker.len()
-    }
-
-    /// Tells everything to stop and waits until it has.
-    pub async fn stop(&self) {
-        self.stopping.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
     }
 }

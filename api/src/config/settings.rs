@@ -39,8 +39,8 @@ const fn setting(
 pub const SETTINGS: &[Setting] = &[
     setting("listen", "ADDRESS", "127.0.0.1:8080", "Where to listen; port 0 takes any free one"),
     setting("data", "FOLDER", "./data", "Folder of the SQLite files, the keys and the simulator"),
-    setting("log-url", "URL", "sqlite", "The event log: sqlite:<path> or memory:"),
-    setting("read-url", "URL", "sqlite", "The read models: sqlite:<path> or memory:"),
+    setting("log-url", "URL", "sqlite", "The event log: sqlite:<folder> or memory:"),
+    setting("read-url", "URL", "sqlite", "The read models: sqlite:<folder> or memory:"),
     setting("redis-url", "URL", "", "Cache and fan-out between nodes (in process without it)"),
     setting("role", "ROLE", "all", "What this node runs: all, api or worker"),
     setting("jwt-issuer", "TEXT", "holdfast", "The `iss` that tokens must carry"),

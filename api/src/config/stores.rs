@@ -21,11 +21,11 @@ pub enum ReadStore {
     Memory,
 }
 
-const SUPPORTED: &str = "this build supports sqlite:<path> and memory:";
+const SUPPORTED: &str = "this build supports sqlite:<folder> and memory:";
 
-fn parse(text: &str, data: &Path, default_file: &str) -> Result<Option<PathBuf>, String> {
+fn parse(text: &str, data: &Path) -> Result<Option<PathBuf>, String> {
     match text.split_once(':') {
-        None if text == "sqlite" => Ok(Some(data.join(default_file))),
+        None if text == "sqlite" => Ok(Some(data.to_owned())),
         Some(("sqlite", path)) if !path.is_empty() => {
             Ok(Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
         }
@@ -40,13 +40,13 @@ fn parse(text: &str, data: &Path, default_file: &str) -> Result<Option<PathBuf>,
 impl LogStore {
     /// Reads the address; `sqlite` alone is the file in the data folder.
     pub fn parse(text: &str, data: &Path) -> Result<Self, String> {
-        Ok(parse(text, data, "log.db")?.map_or(Self::Memory, Self::Sqlite))
+        Ok(parse(text, data)?.map_or(Self::Memory, Self::Sqlite))
     }
 
     /// How it is shown to a person.
     pub fn describe(&self) -> String {
         match self {
-            Self::Sqlite(path) => format!("sqlite {}", path.display()),
+            Self::Sqlite(folder) => format!("sqlite {}", folder.join("log.db").display()),
             Self::Memory => "memory (nothing is kept)".to_owned(),
         }
     }
@@ -55,13 +55,13 @@ impl LogStore {
 impl ReadStore {
     /// Reads the address; `sqlite` alone is the file in the data folder.
     pub fn parse(text: &str, data: &Path) -> Result<Self, String> {
-        Ok(parse(text, data, "views.db")?.map_or(Self::Memory, Self::Sqlite))
+        Ok(parse(text, data)?.map_or(Self::Memory, Self::Sqlite))
     }
 
     /// How it is shown to a person.
     pub fn describe(&self) -> String {
         match self {
-            Self::Sqlite(path) => format!("sqlite {}", path.display()),
+            Self::Sqlite(folder) => format!("sqlite {}", folder.join("views.db").display()),
             Self::Memory => "memory".to_owned(),
         }
     }
@@ -74,11 +74,11 @@ mod tests {
     #[test]
     fn addresses_name_stores() {
         let data = Path::new("d");
-        assert_eq!(LogStore::parse("sqlite", data), Ok(LogStore::Sqlite("d/log.db".into())));
-        assert_eq!(LogStore::parse("sqlite:a/b.db", data), Ok(LogStore::Sqlite("a/b.db".into())));
+        assert_eq!(LogStore::parse("sqlite", data), Ok(LogStore::Sqlite("d".into())));
+        assert_eq!(LogStore::parse("sqlite:a/b", data), Ok(LogStore::Sqlite("a/b".into())));
         assert_eq!(
-            ReadStore::parse("sqlite:///a/b.db", data),
-            Ok(ReadStore::Sqlite("/a/b.db".into()))
+            ReadStore::parse("sqlite:///a/b", data),
+            Ok(ReadStore::Sqlite("/a/b".into()))
         );
         assert_eq!(LogStore::parse("memory:", data), Ok(LogStore::Memory));
         for wrong in ["", "sqlite:", "memory", "memory:x", "mysql://x", "log.db"] {

@@ -2,12 +2,6 @@
 
 use holdfast_commands::refusal::Refusal;
 use holdfast_commands::request::CommandError;
-use holdfast_domain::booking::hold::ClaimRefusal;
-use holdfast_domain::booking::offering::OfferingRefusal;
-use holdfast_domain::booking::reservation::ReservationRefusal;
-use holdfast_domain::booking::resource::ResourceRefusal;
-use holdfast_domain::booking::session::SessionRefusal;
-use holdfast_domain::payment::PaymentRefusal;
 use serde_json::json;
 
 use super::problem::Problem;
@@ -16,12 +10,12 @@ use crate::problems::Code;
 /// The problem of a refusal.
 pub fn problem(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::Resource(refusal) => of_resource(*refusal),
-        Refusal::Offering(refusal) => of_offering(*refusal),
-        Refusal::Session(refusal) => of_session(*refusal),
-        Refusal::Reservation(refusal) => of_reservation(*refusal),
-        Refusal::Payment(refusal) => of_payment(*refusal),
-        Refusal::Claim(refusal) => of_claim(*refusal),
+        Refusal::Resource(refusal) => (*refusal).into(),
+        Refusal::Offering(refusal) => (*refusal).into(),
+        Refusal::Session(refusal) => (*refusal).into(),
+        Refusal::Reservation(refusal) => (*refusal).into(),
+        Refusal::Payment(refusal) => (*refusal).into(),
+        Refusal::Claim(refusal) => (*refusal).into(),
         Refusal::SlotTaken { alternatives } => {
             let alternatives: Vec<_> = alternatives
                 .iter()
@@ -60,82 +54,6 @@ pub fn problem(refusal: &Refusal) -> Problem {
             }
         }
     }
-}
-
-fn of_resource(refusal: ResourceRefusal) -> Problem {
-    Problem::new(match refusal {
-        ResourceRefusal::NotFound => Code::NotFound,
-        ResourceRefusal::AlreadyRegistered => Code::AlreadyExists,
-        ResourceRefusal::InvalidCapacity => Code::InvalidCapacity,
-        ResourceRefusal::ScheduleTooLarge => Code::ScheduleTooLarge,
-        ResourceRefusal::DateOverriddenTwice => Code::DateOverriddenTwice,
-        ResourceRefusal::EmptyHours => Code::EmptyHours,
-    })
-}
-
-fn of_offering(refusal: OfferingRefusal) -> Problem {
-    Problem::new(match refusal {
-        OfferingRefusal::NotFound => Code::NotFound,
-        OfferingRefusal::AlreadyDrafted => Code::AlreadyExists,
-        OfferingRefusal::OfferNotOpen => Code::OfferNotOpen,
-        OfferingRefusal::InvalidDuration => Code::InvalidDuration,
-        OfferingRefusal::InvalidCapacity => Code::InvalidCapacity,
-        OfferingRefusal::WrongKind => Code::WrongKind,
-        OfferingRefusal::InThePast => Code::InThePast,
-    })
-}
-
-fn of_session(refusal: SessionRefusal) -> Problem {
-    match refusal {
-        SessionRefusal::NotFound => Problem::new(Code::NotFound),
-        SessionRefusal::AlreadyScheduled => Problem::new(Code::AlreadyExists),
-        SessionRefusal::CapacityExceeded { left } => {
-            Problem::new(Code::CapacityExceeded).with("left", left)
-        }
-        SessionRefusal::InvalidPartySize => Problem::new(Code::InvalidPartySize),
-        SessionRefusal::BookingClosed { closed_at } => {
-            Problem::new(Code::BookingClosed).with("closed_at", closed_at)
-        }
-        SessionRefusal::Claim(refusal) => of_claim(refusal),
-    }
-}
-
-fn of_reservation(refusal: ReservationRefusal) -> Problem {
-    match refusal {
-        ReservationRefusal::NotFound => Problem::new(Code::NotFound),
-        ReservationRefusal::AlreadyRequested => Problem::new(Code::AlreadyExists),
-        ReservationRefusal::InvalidState { status } => {
-            // The word `status` itself belongs to the problem document.
-            Problem::new(Code::InvalidState).with("current_status", status)
-        }
-        ReservationRefusal::HoldExpired { expired_at } => {
-            Problem::new(Code::HoldExpired).with("expired_at", expired_at)
-        }
-        ReservationRefusal::QuoteNotValid => Problem::new(Code::QuoteNotValid),
-    }
-}
-
-fn of_payment(refusal: PaymentRefusal) -> Problem {
-    match refusal {
-        PaymentRefusal::NotFound => Problem::new(Code::NotFound),
-        PaymentRefusal::AlreadyInitiated => Problem::new(Code::AlreadyExists),
-        PaymentRefusal::AmountMismatch { due } => {
-            Problem::new(Code::AmountMismatch).with("due", due)
-        }
-        PaymentRefusal::PaymentInFlight => Problem::new(Code::PaymentInFlight),
-        PaymentRefusal::AlreadyConfirmed => Problem::new(Code::AlreadyConfirmed),
-        PaymentRefusal::UnderReview => Problem::new(Code::UnderReview),
-        PaymentRefusal::InvalidRefundAmount { refundable } => {
-            Problem::new(Code::InvalidRefundAmount).with("refundable", refundable)
-        }
-    }
-}
-
-fn of_claim(refusal: ClaimRefusal) -> Problem {
-    Problem::new(match refusal {
-        ClaimRefusal::Gone(_) | ClaimRefusal::Expired(_) => Code::HoldExpired,
-        ClaimRefusal::StillRunning(_) => Code::HoldStillRunning,
-    })
 }
 
 impl From<CommandError> for Problem {

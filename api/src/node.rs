@@ -1,0 +1,152 @@
+//! The parts of a running node and how they are joined: log, views, engine, processes, payments.
+//! Everything concrete is chosen here, by the configuration.
+
+use std::sync::Arc;
+
+use holdfast_commands::failpoint;
+use holdfast_commands::handle::{Engine, Ports};
+use holdfast_commands::ports::{Clock, Ids};
+use holdfast_commands::processes::Processes;
+use holdfast_commands::tasks::Tasks;
+use holdfast_domain::ids::Epoch;
+use holdfast_domain::log::{EventLog, Feed};
+use holdfast_domain::time::Timestamp;
+use holdfast_eventlog::memory::MemoryLog;
+use holdfast_eventlog::sqlite::SqliteLog;
+use holdfast_gateways::simulator::Simulator;
+use holdfast_gateways::system::{SystemClock, SystemIds};
+use holdfast_gateways::test_clock::TestClock;
+use holdfast_projections::ports::ReadStore as ReadPort;
+use holdfast_projections::runner::Options;
+use holdfast_projections::{Projections, Reader, Runner};
+use holdfast_readmodel::memory::MemoryReadStore;
+use holdfast_readmodel::sqlite::SqliteReadStore;
+
+use crate::app::StartError;
+use crate::config::Config;
+use crate::config::stores::{LogStore, ReadStore};
+use crate::due::DueReads;
+use crate::http::present::Shown;
+use crate::lifecycle::Lifecycle;
+
+/// What a node runs on.
+#[derive(Debug)]
+pub struct Node {
+    /// Commands in, answers out.
+    pub engine: Engine,
+    /// Takes the steps that are due.
+    pub processes: Processes,
+    /// The views.
+    pub reader: Reader,
+    /// Where the views are kept.
+    pub views: Arc<dyn ReadPort>,
+    /// The whole log in order.
+    pub feed: Arc<dyn Feed>,
+    /// The log's writer, on stores that have one in this process.
+    pub sqlite: Option<Arc<SqliteLog>>,
+    /// The node's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The same clock, when it can be moved.
+    pub test_clock: Option<Arc<TestClock>>,
+}
+
+/// The two ports of one log.
+struct Log {
+    events: Arc<dyn EventLog>,
+    feed: Arc<dyn Feed>,
+    sqlite: Option<Arc<SqliteLog>>,
+}
+
+impl Node {
+    /// Opens the stores and starts what runs by itself.
+    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StartError> {
+        let log = open_log(config, lifecycle).await?;
+        let views = open_views(config, lifecycle).await?;
+        let (clock, test_clock) = clock(config.test_clock);
+        let simulator = Simulator::open(&config.data).map_err(StartError::simulator)?;
+        let tasks = Tasks::new(
+            lifecycle.runtime().clone(),
+            lifecycle.tasks().clone(),
+            lifecycle.runners_stop().clone(),
+        );
+        let ports = Ports {
+            log: Arc::clone(&log.events),
+            clock: Arc::clone(&clock),
+            ids: Arc::new(SystemIds::default()),
+            gateway: Arc::new(simulator),
+            presenter: Arc::new(Shown),
+        };
+        let engine = Engine::new(ports, tasks.clone());
+        let options = Options { failpoint: failpoint::hit, ..Options::default() };
+        let runner =
+            Runner::new(Arc::clone(&log.feed), Arc::clone(&views), Projections::all(), options);
+        let reader = runner.reader();
+        let stop = lifecycle.runners_stop().clone();
+        lifecycle.start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
+        let due = Arc::new(DueReads::new(reader.clone()));
+        let processes = Processes::new(engine.clone(), due, tasks.clone());
+        drop(tasks.spawn(processes.clone().run()));
+        Ok(Self {
+            engine,
+            processes,
+            reader,
+            views,
+            feed: log.feed,
+            sqlite: log.sqlite,
+            clock,
+            test_clock,
+        })
+    }
+}
+
+async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StartError> {
+    match &config.log {
+        LogStore::Memory => {
+            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds::default().fresh())));
+            let (events, feed) = (Arc::clone(&log), log);
+            Ok(Log { events, feed, sqlite: None })
+        }
+        LogStore::Sqlite(folder) => {
+            let log = SqliteLog::open(folder, lifecycle.runtime().clone()).await?;
+            let mut poisoned = log.poisoned();
+            let stop = lifecycle.runners_stop().clone();
+            // After a failed write nothing more may be acknowledged: the process ends.
+            lifecycle.start("log", async move {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => Ok(()),
+                    Ok(why) = poisoned.wait_for(Option::is_some) => {
+                        Err(why.clone().unwrap_or_default())
+                    }
+                }
+            });
+            let closing = Arc::clone(&log);
+            lifecycle.at_the_end(async move { closing.close().await });
+            let (events, feed) = (Arc::clone(&log), Arc::clone(&log));
+            Ok(Log { events, feed, sqlite: Some(log) })
+        }
+    }
+}
+
+async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Arc<dyn ReadPort>, StartError> {
+    match &config.views {
+        ReadStore::Memory => Ok(Arc::new(MemoryReadStore::new())),
+        ReadStore::Sqlite(folder) => {
+            let store = SqliteReadStore::open(folder).await?;
+            let closing = store.clone();
+            lifecycle.at_the_end(async move { closing.close().await });
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+fn clock(test: Option<Option<Timestamp>>) -> (Arc<dyn Clock>, Option<Arc<TestClock>>) {
+    match test {
+        None => (Arc::new(SystemClock), None),
+        Some(start) => {
+            let start = start.unwrap_or_else(|| SystemClock.now());
+            let clock = Arc::new(TestClock::starting_at(start));
+            (Arc::<TestClock>::clone(&clock), Some(clock))
+        }
+    }
+}
