@@ -3,6 +3,9 @@
 //!
 //! Adapters own bytes, hashes and transactions. This file owns the meaning.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -485,20 +488,4 @@ pub trait Feed: Send + Sync + fmt::Debug {
     /// none.
     fn batches(&self, after: u64, limit: usize)
     -> Pending<'_, Result<Vec<StoredBatch>, ReadError>>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stream_names_round_trip_and_nothing_else_is_read() {
-        let name = "calendar-018f2a10-7c5e-7000-8000-000000000001";
-        assert_eq!(name.parse::<StreamId>().unwrap().to_string(), name);
-        for wrong in
-            ["calendar", "calendar-", "nothing-018f2a10-7c5e-7000-8000-000000000001", "calendar-x"]
-        {
-            assert_eq!(wrong.parse::<StreamId>(), Err(InvalidId), "{wrong}");
-        }
-    }
 }

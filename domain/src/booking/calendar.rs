@@ -154,6 +154,28 @@ impl Allocation {
             Holder::Session(_) => true,
         }
     }
+
+    /// What follows when a hold of this id is placed again. An id is used once: the same claim is
+    /// already so, another one would let go of the first without a word.
+    fn again(
+        &self,
+        hold: HoldId,
+        reservation: ReservationId,
+        takes: (Interval, u32),
+        now: Timestamp,
+    ) -> Result<Vec<CalendarEvent>, CalendarRefusal> {
+        let same = match self.holder {
+            Holder::Reservation(claim) => claim.reservation == reservation,
+            Holder::Session(_) => false,
+        };
+        if !same || takes != (self.blocks, self.weight) {
+            Err(CalendarRefusal::SlotTaken)
+        } else if self.is_live(now) {
+            Ok(vec![])
+        } else {
+            Err(ClaimRefusal::Expired(hold).into())
+        }
+    }
 }
 
 /// The unresolved claims on a resource's time.
@@ -276,6 +298,9 @@ impl Decider for Calendar {
                 expires_at,
                 now,
             } => {
+                if let Some(known) = self.allocations.get(&hold) {
+                    return known.again(hold, reservation, (blocks, weight), now);
+                }
                 if !self.fits(blocks, weight, capacity, now) {
                     return Err(CalendarRefusal::SlotTaken);
                 }
@@ -290,6 +315,10 @@ impl Decider for Calendar {
                 Ok(self.overdue(blocks, now).chain([placed]).collect())
             }
             CalendarCommand::Block { hold, session, blocks, capacity, now } => {
+                if let Some(known) = self.allocations.get(&hold) {
+                    let same = known.holder == Holder::Session(session) && known.blocks == blocks;
+                    return if same { Ok(vec![]) } else { Err(CalendarRefusal::SlotTaken) };
+                }
                 if !self.fits(blocks, capacity, capacity, now) {
                     return Err(CalendarRefusal::SlotTaken);
                 }

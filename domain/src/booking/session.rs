@@ -257,6 +257,9 @@ impl Decider for Session {
             },
             SessionCommand::Place { hold, reservation, seats, expires_at, now, after_deadline } => {
                 let class = self.seats()?;
+                if let Some(known) = class.claim(*hold) {
+                    return again(*hold, known, (*reservation, *seats), class.left(*now), *now);
+                }
                 class.place(*seats, *now, *after_deadline)?;
                 let overdue = class.claims().filter(|(_, (claim, _))| !claim.is_live(*now));
                 let expired = overdue.map(|(hold, _)| SessionEvent::SeatsExpired { hold });
@@ -323,6 +326,24 @@ impl Decider for Session {
                 self.with(|class| class.apply(*hold, ClaimFact::Expired))
             }
         }
+    }
+}
+
+/// What follows when a hold of this id is placed again. An id is used once: the same claim is
+/// already so, another one would let go of the first without a word.
+fn again(
+    hold: HoldId,
+    (claim, taken): &(Claim, u32),
+    (reservation, seats): (ReservationId, u32),
+    left: Option<u32>,
+    now: Timestamp,
+) -> Result<Vec<SessionEvent>, SessionRefusal> {
+    if claim.reservation != reservation || *taken != seats {
+        Err(SessionRefusal::CapacityExceeded { left: left.unwrap_or(0) })
+    } else if claim.is_live(now) {
+        Ok(vec![])
+    } else {
+        Err(ClaimRefusal::Expired(hold).into())
     }
 }
 

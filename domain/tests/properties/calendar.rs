@@ -411,3 +411,19 @@ fn a_second_release_is_noticed() {
         })
     });
 }
+
+fn place(hold: usize, start: u32, now: Timestamp) -> CalendarCommand {
+    let ask = Ask::Place { start, length: 20, before: 0, after: 0, weight: 1, lasts: 10 };
+    command(&ask, 1, now, hold)
+}
+
+#[test]
+fn a_hold_that_is_placed_again_lets_go_of_nothing() {
+    let (now, late) = (opening(), opening().plus(minutes(10)));
+    let events = Calendar::default().decide(&place(1, 0, now)).unwrap();
+    let calendar: Calendar = replay(&events);
+    assert_eq!(calendar.decide(&place(1, 0, now)), Ok(vec![]), "it is already so");
+    assert_eq!(calendar.decide(&place(1, 30, now)), Err(CalendarRefusal::SlotTaken));
+    let over = CalendarRefusal::Claim(ClaimRefusal::Expired(hold_id(1)));
+    assert_eq!(calendar.decide(&place(1, 0, late)), Err(over), "an id is used once");
+}

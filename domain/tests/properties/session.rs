@@ -334,3 +334,17 @@ fn a_second_release_is_noticed() {
         })
     });
 }
+
+#[test]
+fn a_hold_that_is_placed_again_lets_go_of_nothing() {
+    let history = History { capacity: Some(4), closes: 60, steps: vec![] };
+    let place = |seats, now| command(&Ask::Place { seats, lasts: 10, late: false }, now, 1);
+    let (now, late) = (opening(), opening().plus(minutes(10)));
+    let mut log = Session::default().decide(&SessionCommand::Schedule(plan(&history))).unwrap();
+    log.extend(replay::<Session>(&log).decide(&place(3, now)).unwrap());
+    let session: Session = replay(&log);
+    assert_eq!(session.decide(&place(3, now)), Ok(vec![]), "it is already so");
+    assert_eq!(session.decide(&place(1, now)), Err(SessionRefusal::CapacityExceeded { left: 1 }));
+    let over = SessionRefusal::Claim(ClaimRefusal::Expired(hold_id(1)));
+    assert_eq!(session.decide(&place(3, late)), Err(over), "an id is used once");
+}
