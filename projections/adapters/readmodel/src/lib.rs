@@ -1,1 +1,11 @@
-//! Holdfast.
+//! Where the views are kept. [`SqliteReadStore`] is the default; [`MemoryReadStore`] is an adapter
+//! like any other and passes the same suite. Deliberately not here: what a view is.
+#![warn(missing_docs, clippy::future_not_send)]
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod memory;
+pub mod sqlite;
+
+pub use memory::MemoryReadStore;
+pub use sqlite::SqliteReadStore;

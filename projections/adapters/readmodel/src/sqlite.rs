@@ -1,0 +1,148 @@
+//! The read model in SQLite: one file, `views.db`, beside the log's, so that folding never blocks
+//! the log's writer.
+//!
+//! One connection writes, a few read; in WAL mode neither waits for the other. `synchronous` is
+//! `NORMAL`: a power cut may take the last commits, but never a part of one, and what is lost is
+//! folded from the log again, from the checkpoint that was lost with it.
+
+mod changes;
+mod pages;
+mod reads;
+mod registry;
+mod values;
+
+use std::path::Path;
+use std::time::Duration;
+
+use holdfast_domain::log::Pending;
+use holdfast_projections::document::{Document, Key};
+use holdfast_projections::ports::{
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    Snapshot, StoreError,
+};
+use holdfast_projections::registry::{Alteration, GenerationId, Registry};
+use holdfast_projections::topic::{Cursor, Topic};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use values::unavailable;
+
+/// How long a connection is waited for before the store counts as unavailable.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many reads run at once.
+const READERS: u32 = 4;
+
+/// The read model in `views.db`.
+#[derive(Debug, Clone)]
+pub struct SqliteReadStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteReadStore {
+    /// Opens `views.db` in a folder, makes it when it is not there, and brings it to today's shape.
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("views.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(PATIENCE);
+        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
+        let writer = pool(1).connect_with(options.clone()).await.map_err(unavailable)?;
+        sqlx::migrate!("../../../migrations/readmodel/sqlite")
+            .run(&writer)
+            .await
+            .map_err(|why| StoreError::Damaged(why.to_string()))?;
+        let readers = options.create_if_missing(false).read_only(true);
+        let readers = pool(READERS).connect_with(readers).await.map_err(unavailable)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes its connections; what was committed is moved from the WAL into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl ReadStore for SqliteReadStore {
+    fn registry(&self) -> Pending<'_, Result<Registry, StoreError>> {
+        Box::pin(async move {
+            let mut snapshot = self.readers.begin().await.map_err(unavailable)?;
+            registry::load(&mut snapshot).await
+        })
+    }
+
+    fn alter(
+        &self,
+        revision: u64,
+        alteration: Alteration,
+    ) -> Pending<'_, Result<Registry, StoreError>> {
+        Box::pin(registry::alter(&self.writer, revision, alteration))
+    }
+
+    fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(pages::commit(&self.writer, page))
+    }
+
+    fn load(
+        &self,
+        generation: GenerationId,
+        keys: Vec<Key>,
+    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
+        Box::pin(pages::load(&self.readers, generation, keys))
+    }
+
+    fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
+        Box::pin(pages::parked(&self.readers))
+    }
+
+    fn document(
+        &self,
+        view: &'static str,
+        key: Key,
+    ) -> Pending<'_, Result<Snapshot<Found>, StoreError>> {
+        Box::pin(reads::document(&self.readers, view, key))
+    }
+
+    fn list(
+        &self,
+        view: &'static str,
+        query: Query,
+    ) -> Pending<'_, Result<Snapshot<Vec<Entry>>, StoreError>> {
+        Box::pin(reads::list(&self.readers, view, query))
+    }
+
+    fn changes(
+        &self,
+        topics: Option<Vec<Topic>>,
+        after: Cursor,
+        limit: u32,
+    ) -> Pending<'_, Result<ChangePage, StoreError>> {
+        Box::pin(changes::after(&self.readers, topics, after, limit))
+    }
+
+    fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(changes::trim(&self.writer, retention))
+    }
+
+    fn scan(
+        &self,
+        generation: GenerationId,
+        after: Option<Key>,
+        limit: u32,
+    ) -> Pending<'_, Result<Snapshot<Rows>, StoreError>> {
+        Box::pin(reads::scan(&self.readers, generation, after, limit))
+    }
+
+    fn compare(
+        &self,
+        left: GenerationId,
+        right: GenerationId,
+    ) -> Pending<'_, Result<Comparison, StoreError>> {
+        Box::pin(reads::compare(&self.readers, left, right))
+    }
+}
