@@ -133,3 +133,75 @@ macro_rules! events {
 }
 
 pub(crate) use events;
+
+#[cfg(test)]
+mod tests {
+    use super::{Unreadable, events};
+
+    events! {
+        /// What happens to a lamp.
+        pub enum LampEvent {
+            /// It was switched on.
+            "switched_on" v 3 from [1 => SwitchedOnV1, 2 => SwitchedOnV2] => SwitchedOn {
+                /// How bright, in thousandths.
+                permille: u32,
+            },
+            /// It was switched off.
+            "switched_off" v 1 => SwitchedOff {},
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct SwitchedOnV1 {}
+
+    impl From<SwitchedOnV1> for LampEvent {
+        fn from(SwitchedOnV1 {}: SwitchedOnV1) -> Self {
+            Self::SwitchedOn { permille: 1_000 }
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct SwitchedOnV2 {
+        percent: u8,
+    }
+
+    impl From<SwitchedOnV2> for LampEvent {
+        fn from(old: SwitchedOnV2) -> Self {
+            Self::SwitchedOn { permille: u32::from(old.percent) * 10 }
+        }
+    }
+
+    fn read(
+        name: &str,
+        schema: u32,
+        text: &str,
+    ) -> Result<LampEvent, Unreadable<serde_json::Error>> {
+        LampEvent::deserialize_payload(name, schema, &mut serde_json::Deserializer::from_str(text))
+    }
+
+    #[test]
+    fn every_older_shape_is_read_in_todays() {
+        for (schema, text, permille) in
+            [(1, "{}", 1_000), (2, r#"{"percent":40}"#, 400), (3, r#"{"permille":41}"#, 41)]
+        {
+            let event = read("switched_on", schema, text).unwrap();
+            assert_eq!(event, LampEvent::SwitchedOn { permille });
+            assert_eq!(event.kind(), ("switched_on", 3), "written in today's version");
+        }
+        assert_eq!(LampEvent::DEFINITIONS[0].upcast_from, [1, 2]);
+    }
+
+    #[test]
+    fn a_shape_under_the_wrong_version_is_malformed_and_a_later_version_unknown() {
+        for (schema, text) in [(1, r#"{"percent":40}"#), (2, r#"{"permille":1}"#), (3, "{}")] {
+            let answer = read("switched_on", schema, text);
+            assert!(matches!(answer, Err(Unreadable::Malformed(_))), "{answer:?}");
+        }
+        for (name, schema) in [("switched_on", 4), ("switched_off", 2), ("broken", 1)] {
+            let answer = read(name, schema, "{}");
+            assert!(matches!(answer, Err(Unreadable::Unknown)), "{answer:?}");
+        }
+    }
+}

@@ -39,8 +39,27 @@ pub struct SqliteLog {
 impl SqliteLog {
     /// Opens the log in `folder`, or begins one there. The append task runs on `handle`.
     pub async fn open(folder: &Path, handle: Handle) -> Result<Arc<Self>, OpenError> {
+        Self::opened(folder, handle, None).await
+    }
+
+    /// Like [`SqliteLog::open`], with a file that cannot grow beyond so many pages: what a full
+    /// disk looks like, for tests.
+    #[cfg(feature = "conformance")]
+    pub async fn open_within(
+        folder: &Path,
+        handle: Handle,
+        pages: u32,
+    ) -> Result<Arc<Self>, OpenError> {
+        Self::opened(folder, handle, Some(pages)).await
+    }
+
+    async fn opened(
+        folder: &Path,
+        handle: Handle,
+        pages: Option<u32>,
+    ) -> Result<Arc<Self>, OpenError> {
         let lock = connect::lock(folder)?;
-        let mut connection = connect::writer(folder, SqliteSynchronous::Full).await?;
+        let mut connection = connect::writer(folder, SqliteSynchronous::Full, pages).await?;
         let start = connect::prepare(&mut connection).await?;
         connect::make_durable(folder)?;
         let readers = connect::readers(folder).await?;

@@ -1,1 +1,253 @@
-//! Unit tests with planted faults: see below.
+//! The append task against a store that fails when it is told to: what is answered, and what is
+//! never acknowledged.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use holdfast_domain::actor::Actor;
+use holdfast_domain::booking::reservation::ReservationEvent;
+use holdfast_domain::ids::{CommandId, CorrelationId, EventId};
+use holdfast_domain::log::{
+    Category, CommandRecord, Expected, Hash, Metadata, NewEvent, StreamId, Write,
+};
+use holdfast_domain::time::Timestamp;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::*;
+use crate::memory::State;
+use crate::store::{Commit, Known, Stood, StoreError, Stretch, Tail, Wanted};
+
+/// What happens to a commit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Fine,
+    /// The write fails.
+    WriteFails,
+    /// The flush fails.
+    FlushFails,
+    /// It stands, but nobody hears of it.
+    StandsUnheard,
+    /// It does not stand, and nobody hears of it.
+    LostUnheard,
+    /// Somebody else has the store.
+    Busy,
+}
+
+/// Memory with a fate per commit; waits for a permit before each, so that a queue can build up.
+#[derive(Debug)]
+struct Fated {
+    state: Arc<Mutex<State>>,
+    fates: VecDeque<Fate>,
+    permits: Arc<Semaphore>,
+    fate: Fate,
+    /// What the store holds once the commit stands.
+    pending: Option<State>,
+}
+
+impl Store for Fated {
+    async fn begin(&mut self) -> Result<Tail, StoreError> {
+        self.permits.acquire().await.unwrap().forget();
+        self.fate = self.fates.pop_front().unwrap_or(Fate::Fine);
+        if self.fate == Fate::Busy {
+            return Err(StoreError::Busy("locked".to_owned()));
+        }
+        Ok(self.state.lock().unwrap().tail())
+    }
+
+    async fn known(&mut self, wanted: &Wanted) -> Result<Known, StoreError> {
+        Ok(self.state.lock().unwrap().known(wanted))
+    }
+
+    async fn stood(&mut self, stretches: &BTreeSet<Stretch>) -> Result<Stood, StoreError> {
+        Ok(self.state.lock().unwrap().stood(stretches))
+    }
+
+    async fn write(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        if self.fate == Fate::WriteFails {
+            return Err(StoreError::Failed("disk full".to_owned()));
+        }
+        let mut after = self.state.lock().unwrap().clone();
+        after.write(commit)?;
+        self.pending = Some(after);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        let pending = self.pending.take().unwrap();
+        match self.fate {
+            Fate::FlushFails => return Err(StoreError::Failed("input/output error".to_owned())),
+            Fate::LostUnheard => return Err(StoreError::Lost("connection reset".to_owned())),
+            Fate::Fine | Fate::StandsUnheard | Fate::WriteFails | Fate::Busy => {
+                *self.state.lock().unwrap() = pending;
+            }
+        }
+        match self.fate {
+            Fate::StandsUnheard => Err(StoreError::Lost("connection reset".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn rollback(&mut self) {
+        self.pending = None;
+    }
+}
+
+struct Rig {
+    log: Arc<Appender<Fated>>,
+    state: Arc<Mutex<State>>,
+    permits: Arc<Semaphore>,
+}
+
+fn rig(fates: &[Fate], permits: usize) -> Rig {
+    let state = Arc::new(Mutex::new(State::default()));
+    let permits = Arc::new(Semaphore::new(permits));
+    let store = Fated {
+        state: Arc::clone(&state),
+        fates: fates.iter().copied().collect(),
+        permits: Arc::clone(&permits),
+        fate: Fate::Fine,
+        pending: None,
+    };
+    let log = Arc::new(Appender::start(store, Position::START, &Handle::current()));
+    Rig { log, state, permits }
+}
+
+fn batch(n: u128) -> Batch {
+    let command = CommandId::from_uuid(Uuid::from_u128(n + 1));
+    let stream = StreamId::new(Category::Reservation, Uuid::from_u128(n + 1));
+    let accepted_at = Timestamp::from_micros(1);
+    let metadata = Metadata {
+        event_id: EventId::derive(command, &stream, 0),
+        command_id: command,
+        causation_id: None,
+        correlation_id: CorrelationId::from_uuid(*command.as_uuid()),
+        actor: Actor::Process { name: "test".to_owned() },
+        accepted_at,
+        traceparent: None,
+    };
+    let events = vec![NewEvent { event: ReservationEvent::Expired {}.into(), metadata }];
+    let (fingerprint, body) = (Hash::ZERO, vec![]);
+    let record =
+        CommandRecord { id: command, fingerprint, status: 200, body, revision: None, accepted_at };
+    let writes = vec![Write { stream, expected: Expected::NoStream, events }];
+    Batch { writes, guards: vec![], command: Some(record) }
+}
+
+async fn append(rig: &Rig, n: u128) -> Outcome {
+    rig.log.append(vec![batch(n)]).await.pop().unwrap()
+}
+
+fn events(rig: &Rig) -> usize {
+    rig.state.lock().unwrap().stored(Position::START, 9_999).len()
+}
+
+#[tokio::test]
+async fn after_a_failed_write_or_flush_nothing_is_acknowledged() {
+    for (fate, ambiguous) in [(Fate::WriteFails, false), (Fate::FlushFails, true)] {
+        let rig = rig(&[Fate::Fine, fate], 100);
+        let mut poisoned = rig.log.poisoned();
+        assert!(append(&rig, 0).await.is_ok());
+        let failed = append(&rig, 1).await;
+        assert_eq!(matches!(failed, Err(AppendError::Ambiguous(_))), ambiguous, "{failed:?}");
+        assert!(ambiguous || matches!(failed, Err(AppendError::Unavailable(_))), "{failed:?}");
+        let why = poisoned.wait_for(Option::is_some).await.unwrap().clone();
+        assert!(why.unwrap().contains("the store failed"));
+        for n in 2..5 {
+            let later = append(&rig, n).await;
+            assert!(matches!(later, Err(AppendError::Unavailable(_))), "{later:?}");
+        }
+        assert_eq!(events(&rig), 1);
+        assert_eq!(*rig.log.head().borrow(), Position(1));
+    }
+}
+
+#[tokio::test]
+async fn what_waits_when_the_store_fails_is_not_acknowledged() {
+    let rig = rig(&[Fate::WriteFails], 0);
+    let appends: tokio::task::JoinSet<_> = (0..4_000_u128)
+        .filter(|n| n % 40 == 0)
+        .map(|n| {
+            let log = Arc::clone(&rig.log);
+            async move { log.append((n..n + 40).map(batch).collect()).await }
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    rig.permits.add_permits(1_000);
+    let answers = appends.join_all().await.concat();
+    assert_eq!(answers.len(), 4_000);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(AppendError::Unavailable(_)))));
+    assert_eq!(events(&rig), 0);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_looked_up_before_it_is_given() {
+    for fate in [Fate::StandsUnheard, Fate::LostUnheard] {
+        let rig = rig(&[fate], 100);
+        let appended = append(&rig, 0).await.unwrap();
+        assert_eq!((appended.position, appended.heads.len()), (Position(1), 1), "{fate:?}");
+        assert_eq!(events(&rig), 1, "{fate:?}");
+        assert!(matches!(append(&rig, 0).await, Err(AppendError::Answered(_))), "{fate:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_lost_twice_is_ambiguous() {
+    let rig = rig(&[Fate::LostUnheard, Fate::LostUnheard], 100);
+    let answer = append(&rig, 0).await;
+    assert!(matches!(answer, Err(AppendError::Ambiguous(_))), "{answer:?}");
+    assert!(append(&rig, 1).await.is_ok(), "a lost answer is no failed medium");
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_many_is_looked_up_for_each() {
+    for fate in [Fate::StandsUnheard, Fate::LostUnheard] {
+        let rig = rig(&[Fate::Fine, fate], 0);
+        let log = Arc::clone(&rig.log);
+        let appends: tokio::task::JoinSet<_> = (0..50_u128)
+            .map(|n| {
+                let log = Arc::clone(&log);
+                async move { log.append(vec![batch(2 * n), batch(2 * n + 1)]).await }
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        rig.permits.add_permits(1_000);
+        let answers = appends.join_all().await.concat();
+        let stand = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!((stand, events(&rig)), (100, 100), "{fate:?}: {answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_store_is_unavailable_and_not_poisoned() {
+    let rig = rig(&[Fate::Busy], 100);
+    let answer = append(&rig, 0).await;
+    assert!(matches!(answer, Err(AppendError::Unavailable(_))), "{answer:?}");
+    assert!(append(&rig, 0).await.is_ok());
+    assert_eq!(*rig.log.poisoned().borrow(), None);
+}
+
+#[tokio::test]
+async fn what_waits_is_committed_together_and_a_close_drains_it() {
+    let rig = rig(&[], 0);
+    let log = Arc::clone(&rig.log);
+    let appends: tokio::task::JoinSet<_> = (0..300_u128)
+        .map(|n| {
+            let log = Arc::clone(&log);
+            async move { log.append(vec![batch(n)]).await.pop().unwrap() }
+        })
+        .collect();
+    // Each task of this one-threaded runtime has its turn: all of them wait for the store.
+    for _turn in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    rig.permits.add_permits(10);
+    assert!(rig.log.close().await.is_some());
+    let answers = appends.join_all().await;
+    assert!(answers.iter().all(Result::is_ok));
+    let stats = rig.log.stats();
+    assert_eq!((stats.batches, stats.events, stats.queue_depth), (300, 300, 0));
+    assert!(stats.commits <= 2, "{stats:?}");
+    let late = append(&rig, 999).await;
+    assert!(matches!(late, Err(AppendError::Unavailable(_))), "{late:?}");
+    assert!(rig.log.close().await.is_none(), "a second close finds nothing to do");
+}

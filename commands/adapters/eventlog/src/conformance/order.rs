@@ -163,7 +163,7 @@ pub async fn everything_stands_after_a_restart(place: &dyn Place) {
 }
 
 fn big(bytes: usize) -> Event {
-    let zone = holdfast_domain::time::zone::Zone::utc();
+    let zone = "Asia/Seoul".parse().unwrap();
     let owner = PrincipalId::from_uuid(*command(1).as_uuid());
     let event =
         ResourceEvent::Registered { owner, display_name: "x".repeat(bytes), zone, capacity: 1 };

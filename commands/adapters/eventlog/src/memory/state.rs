@@ -10,7 +10,7 @@ use holdfast_domain::log::{
 use crate::store::{Commit, Known, Standing, Stood, StoreError, Stretch, Tail, Wanted};
 
 /// The whole log.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     events: BTreeMap<Position, (EventId, StoredEvent)>,
     streams: BTreeMap<(String, Revision), Position>,

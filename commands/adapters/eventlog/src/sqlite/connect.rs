@@ -101,8 +101,9 @@ pub(super) fn make_durable(folder: &Path) -> Result<(), OpenError> {
 pub(super) async fn writer(
     folder: &Path,
     synchronous: SqliteSynchronous,
+    pages: Option<u32>,
 ) -> Result<SqliteConnection, OpenError> {
-    let options = SqliteConnectOptions::new()
+    let mut options = SqliteConnectOptions::new()
         .filename(folder.join(FILE))
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -110,6 +111,9 @@ pub(super) async fn writer(
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(64);
+    if let Some(pages) = pages {
+        options = options.pragma("max_page_count", pages.to_string());
+    }
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;
     if mode != "wal" {
@@ -180,7 +184,7 @@ mod tests {
             (SqliteSynchronous::Full, true),
             (SqliteSynchronous::Extra, true),
         ] {
-            let opened = writer(folder.path(), level).await;
+            let opened = writer(folder.path(), level, None).await;
             assert_eq!(opened.is_ok(), opens);
             if let Err(refusal) = opened {
                 assert!(refusal.to_string().contains("synchronous"), "{refusal}");
