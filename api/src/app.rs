@@ -9,6 +9,8 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
+use holdfast_eventlog::OpenError;
+use holdfast_projections::ports::StoreError;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing_actix_web::TracingLogger;
@@ -17,6 +19,7 @@ use utoipa_actix_web::AppExt as _;
 use crate::auth::foreign::ForeignKeys;
 use crate::auth::{TokenError, Verifier};
 use crate::config::Config;
+use crate::health;
 use crate::http::cors::cors;
 use crate::http::cursor::Cursors;
 use crate::http::finish::finish;
@@ -26,6 +29,7 @@ use crate::http::ops::Check;
 use crate::keys::{KeyError, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::node::Node;
 use crate::openapi;
 use crate::routes::{self, ROUTES, TableError};
 use crate::telemetry::RequestSpan;
@@ -52,6 +56,15 @@ pub enum StartError {
     /// The description cannot be written.
     #[error("the API's description: {0}")]
     Description(#[from] serde_json::Error),
+    /// The event log.
+    #[error("the event log: {0}")]
+    Log(#[from] OpenError),
+    /// The read models.
+    #[error("the read models: {0}")]
+    Views(#[from] StoreError),
+    /// The payment simulator's ledger.
+    #[error("the payment simulator: {0}")]
+    Simulator(String),
     /// The address.
     #[error("{address}: {cause}")]
     Listen {
@@ -60,6 +73,13 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+}
+
+impl StartError {
+    /// The payment simulator's ledger.
+    pub fn simulator(why: impl std::fmt::Display) -> Self {
+        Self::Simulator(why.to_string())
+    }
 }
 
 /// What handlers share.
@@ -81,13 +101,15 @@ pub struct State {
     pub lifecycle: Lifecycle,
     /// What readiness asks.
     pub checks: Vec<Arc<dyn Check>>,
+    /// What it runs on.
+    pub node: Node,
 }
 
 impl State {
     /// Opens what a node keeps and knows, without listening.
-    pub fn open(
+    pub async fn open(
         config: Config,
-        checks: Vec<Arc<dyn Check>>,
+        mut checks: Vec<Arc<dyn Check>>,
         runtime: Handle,
     ) -> Result<Self, StartError> {
         let lifecycle = Lifecycle::new(runtime);
@@ -99,7 +121,10 @@ impl State {
                 Verifier::foreign(foreign, config.tokens.clone())
             }
         };
+        let node = Node::open(&config, &lifecycle).await?;
+        checks.extend(health::checks(&node));
         Ok(Self {
+            node,
             verifier,
             cursors: Cursors::new(keys.cursor.clone()),
             limits: RateLimits::new(&config.limits),
@@ -124,12 +149,11 @@ impl App {
     }
 
     /// The same, with parts that readiness asks.
-    #[expect(clippy::unused_async, reason = "stores are opened here, and that waits")]
     pub async fn start_with(
         config: Config,
         checks: Vec<Arc<dyn Check>>,
     ) -> Result<Running, StartError> {
-        let state = State::open(config, checks, Handle::current())?;
+        let state = State::open(config, checks, Handle::current()).await?;
         listen(web::Data::new(state))
     }
 }

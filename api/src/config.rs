@@ -110,7 +110,7 @@ pub struct Limits {
     /// Bytes of a request body.
     pub body_bytes_max: usize,
     /// Items on a page.
-    pub page_items_max: usize,
+    pub page_items_max: u32,
     /// How long a handler may take.
     pub handler_timeout: Duration,
     /// How long the head of a request may take to arrive.
@@ -257,7 +257,7 @@ fn limits(resolved: &Resolved) -> Result<Limits, ConfigError> {
     };
     Ok(Limits {
         body_bytes_max: count("body-bytes-max", 1 << 20)?,
-        page_items_max: count("page-items-max", 1_000)?,
+        page_items_max: u32::try_from(count("page-items-max", 1_000)?).unwrap_or(u32::MAX),
         handler_timeout: seconds("handler-seconds-max")?,
         head_timeout: seconds("head-seconds-max")?,
         sign_in_rate: resolved.parse("sign-in-rate")?,

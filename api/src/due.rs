@@ -54,11 +54,7 @@ impl DueReads {
 }
 
 impl DueIndex for DueReads {
-    fn due(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Pending<'_, Result<DuePage, DueUnavailable>> {
+    fn due(&self, now: Timestamp, limit: usize) -> Pending<'_, Result<DuePage, DueUnavailable>> {
         Box::pin(self.read(now, limit))
     }
 

@@ -2,6 +2,7 @@
 //! answer. Business rules are not here.
 
 pub mod auth;
+pub mod command;
 pub mod cors;
 pub mod cursor;
 pub mod etag;
@@ -15,6 +16,9 @@ pub mod keys;
 pub mod limits;
 pub mod ops;
 pub mod peer;
+pub mod present;
 pub mod problem;
 pub mod problem_pages;
 pub mod query;
+pub mod read;
+pub mod refusals;

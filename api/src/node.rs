@@ -10,9 +10,7 @@ use holdfast_commands::processes::Processes;
 use holdfast_commands::tasks::Tasks;
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{EventLog, Feed};
-use holdfast_domain::time::Timestamp;
-use holdfast_eventlog::memory::MemoryLog;
-use holdfast_eventlog::sqlite::SqliteLog;
+use holdfast_eventlog::{MemoryLog, SqliteLog};
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use holdfast_gateways::test_clock::TestClock;
@@ -23,8 +21,8 @@ use holdfast_readmodel::memory::MemoryReadStore;
 use holdfast_readmodel::sqlite::SqliteReadStore;
 
 use crate::app::StartError;
-use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
+use crate::config::{Config, TestClock as TestClockSetting};
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
@@ -72,7 +70,7 @@ impl Node {
         let ports = Ports {
             log: Arc::clone(&log.events),
             clock: Arc::clone(&clock),
-            ids: Arc::new(SystemIds::default()),
+            ids: Arc::new(SystemIds),
             gateway: Arc::new(simulator),
             presenter: Arc::new(Shown),
         };
@@ -82,7 +80,8 @@ impl Node {
             Runner::new(Arc::clone(&log.feed), Arc::clone(&views), Projections::all(), options);
         let reader = runner.reader();
         let stop = lifecycle.runners_stop().clone();
-        lifecycle.start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
+        lifecycle
+            .start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
         let due = Arc::new(DueReads::new(reader.clone()));
         let processes = Processes::new(engine.clone(), due, tasks.clone());
         drop(tasks.spawn(processes.clone().run()));
@@ -102,7 +101,7 @@ impl Node {
 async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StartError> {
     match &config.log {
         LogStore::Memory => {
-            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds::default().fresh())));
+            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
             let (events, feed) = (Arc::clone(&log), log);
             Ok(Log { events, feed, sqlite: None })
         }
@@ -128,8 +127,11 @@ async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StartEr
     }
 }
 
-async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Arc<dyn ReadPort>, StartError> {
-    match &config.views {
+async fn open_views(
+    config: &Config,
+    lifecycle: &Lifecycle,
+) -> Result<Arc<dyn ReadPort>, StartError> {
+    match &config.read {
         ReadStore::Memory => Ok(Arc::new(MemoryReadStore::new())),
         ReadStore::Sqlite(folder) => {
             let store = SqliteReadStore::open(folder).await?;
@@ -140,11 +142,14 @@ async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Arc<dyn Re
     }
 }
 
-fn clock(test: Option<Option<Timestamp>>) -> (Arc<dyn Clock>, Option<Arc<TestClock>>) {
+fn clock(test: Option<TestClockSetting>) -> (Arc<dyn Clock>, Option<Arc<TestClock>>) {
     match test {
         None => (Arc::new(SystemClock), None),
         Some(start) => {
-            let start = start.unwrap_or_else(|| SystemClock.now());
+            let start = match start {
+                TestClockSetting::Now => SystemClock.now(),
+                TestClockSetting::At(instant) => instant,
+            };
             let clock = Arc::new(TestClock::starting_at(start));
             (Arc::<TestClock>::clone(&clock), Some(clock))
         }

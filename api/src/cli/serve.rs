@@ -48,10 +48,13 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
 
 fn failure(why: &StartError) -> Failure {
     match why {
-        StartError::Listen { .. } => Failure::Unavailable(why.to_string()),
+        StartError::Listen { .. } | StartError::Log(_) | StartError::Views(_) => {
+            Failure::Unavailable(why.to_string())
+        }
         StartError::Keys(_)
         | StartError::OwnKey(_)
         | StartError::Client(_)
+        | StartError::Simulator(_)
         | StartError::Routes(_)
         | StartError::Description(_) => Failure::Failed(why.to_string()),
     }

@@ -76,10 +76,7 @@ mod tests {
         let data = Path::new("d");
         assert_eq!(LogStore::parse("sqlite", data), Ok(LogStore::Sqlite("d".into())));
         assert_eq!(LogStore::parse("sqlite:a/b", data), Ok(LogStore::Sqlite("a/b".into())));
-        assert_eq!(
-            ReadStore::parse("sqlite:///a/b", data),
-            Ok(ReadStore::Sqlite("/a/b".into()))
-        );
+        assert_eq!(ReadStore::parse("sqlite:///a/b", data), Ok(ReadStore::Sqlite("/a/b".into())));
         assert_eq!(LogStore::parse("memory:", data), Ok(LogStore::Memory));
         for wrong in ["", "sqlite:", "memory", "memory:x", "mysql://x", "log.db"] {
             assert!(LogStore::parse(wrong, data).is_err(), "{wrong}");

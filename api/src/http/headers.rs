@@ -35,6 +35,14 @@ pub fn harden(path: &str, headers: &mut HeaderMap) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traceparent(pub Option<String>);
 
+impl Traceparent {
+    /// The trace context of these headers, when it is well formed.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get("traceparent").and_then(|value| value.to_str().ok());
+        Self(value.and_then(traceparent))
+    }
+}
+
 fn traceparent(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, parent, flags] = parts.as_slice() else { return None };
@@ -56,8 +64,7 @@ impl FromRequest for Traceparent {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
-        let value = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-        ready(Ok(Self(value.and_then(traceparent))))
+        ready(Ok(Self::of(request.headers())))
     }
 }
 

@@ -117,7 +117,8 @@ impl Presenter for Shown {
 
     fn session(&self, id: SessionId, class: &Seats, revision: Revision) -> Vec<u8> {
         let seats = |sold: bool| {
-            let of_kind = class.claims().filter(|(_, (claim, _))| (claim.phase == Phase::Firm) == sold);
+            let of_kind =
+                class.claims().filter(|(_, (claim, _))| (claim.phase == Phase::Firm) == sold);
             of_kind.fold(0_u32, |sum, (_, (_, seats))| sum.saturating_add(*seats))
         };
         let (seats_taken, seats_held) = (seats(true), seats(false));

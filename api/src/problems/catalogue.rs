@@ -170,6 +170,8 @@ problems! {
         "The provider's reports contradict each other; a person has to look." "Wait, or write to the provider.";
     InvalidRefundAmount "invalid_refund_amount" 409 "That much cannot be returned"
         "The amount is nothing, or more than there is left to return, given as `refundable`." "Send an amount up to `refundable`.";
+    AmountOutOfRange "amount_out_of_range" 422 "The sum cannot be represented"
+        "The price for so many people is more than 9007199254740991 minor units." "Book for fewer people.";
 
     // The node.
     Timeout "timeout" 503 "The request took too long"

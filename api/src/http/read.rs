@@ -1,0 +1,126 @@
+//! What every read shares: waiting until a position is visible, pages with authenticated cursors,
+//! and the position at which an answer is true.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{ETAG, HeaderValue};
+use holdfast_domain::log::{Position, Revision};
+use holdfast_projections::document::{Document, Key};
+use holdfast_projections::ports::{Entry, Query};
+use holdfast_projections::reader::{At, ReadFailure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::command::POSITION;
+use super::cursor::Scope;
+use super::etag::etag;
+use super::problem::Problem;
+use crate::app::State;
+use crate::problems::Code;
+
+/// How long a read waits for a position that is not visible yet.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next page starts; none when this is the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Waits until the views show `position`, or says that they do not yet.
+pub async fn wait_for(state: &State, position: Option<u64>) -> Result<(), Problem> {
+    let Some(position) = position else { return Ok(()) };
+    let deadline = tokio::time::sleep(WAIT_MAX);
+    state.node.reader.wait_for(Position(position), deadline).await?;
+    Ok(())
+}
+
+/// One document of a view; a 404 when there is none.
+pub async fn find<T: DeserializeOwned>(
+    state: &State,
+    view: &'static str,
+    key: impl std::fmt::Display,
+) -> Result<At<T>, Problem> {
+    let At { position, value } = state.node.reader.value::<T>(view, Key::new(key)).await?;
+    let value = value.ok_or(Problem::new(Code::NotFound))?;
+    Ok(At { position, value })
+}
+
+/// An answer with the position at which it is true.
+pub fn at<T: Serialize>(position: Position, value: &T) -> HttpResponse {
+    HttpResponse::Ok().insert_header((POSITION, HeaderValue::from(position.0))).json(value)
+}
+
+/// The same, with the revision of what is shown.
+pub fn at_revision<T: Serialize>(
+    position: Position,
+    revision: Revision,
+    value: &T,
+) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((POSITION, HeaderValue::from(position.0)))
+        .insert_header((ETAG, etag(revision)))
+        .json(value)
+}
+
+/// How many entries a page may have.
+pub fn page_limit(state: &State, asked: Option<u32>) -> Result<u32, Problem> {
+    let most = state.config.limits.page_items_max;
+    match asked {
+        None => Ok(most.min(50)),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::new(Code::InvalidQuery)
+            .detail(format!("`limit` is a number from 1 to {most}."))),
+    }
+}
+
+/// A page of a view's list. `keep` turns an entry's document into an item.
+pub async fn list<T: Serialize>(
+    state: &State,
+    view: &'static str,
+    query: Query,
+    cursor: Option<&str>,
+    scope: &Scope<'_>,
+    keep: impl Fn(&Document) -> Result<T, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let limit = query.limit;
+    let after: Option<(i64, String)> =
+        cursor.map(|text| state.cursors.open(scope, text)).transpose()?;
+    let query = Query {
+        after: after.map(|(at, key)| (at, Key::new(key))),
+        // One more than the page holds says whether there is another.
+        limit: limit.saturating_add(1),
+        ..query
+    };
+    let At { position, value: mut entries } = state.node.reader.list(view, query).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = entries.len() > size;
+    entries.truncate(size);
+    let last = entries.last().filter(|_| more);
+    let next_cursor =
+        last.map(|entry| state.cursors.seal(scope, &(entry.at, entry.key.as_str()))).transpose()?;
+    let shown = |entry: &Entry| match &entry.document {
+        Some(document) => keep(document),
+        None => Err(ReadFailure::Parked(entry.key.clone()).into()),
+    };
+    let items = entries.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+    Ok(at(position, &Page { items, next_cursor }))
+}
+
+impl From<ReadFailure> for Problem {
+    fn from(failure: ReadFailure) -> Self {
+        match failure {
+            ReadFailure::Behind { at, .. } => {
+                Self::new(Code::ReadModelBehind).with("position", at).retry_after(1)
+            }
+            ReadFailure::Parked(_) | ReadFailure::Building(_) | ReadFailure::Store(_) => {
+                Self::unavailable(failure)
+            }
+        }
+    }
+}
