@@ -11,7 +11,6 @@ use holdfast_domain::money::Money;
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::Timestamp;
 use holdfast_domain::time::zone::Zone;
-use holdfast_projections::document::Document;
 use holdfast_projections::ports::Query as ListQuery;
 use holdfast_projections::views::offerings::OfferingDocument;
 use holdfast_projections::views::schema::MoneyShape;
@@ -318,8 +317,8 @@ pub(crate) async fn list(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &Document| document.read::<OfferingDocument>().map_err(Problem::internal);
-    read::list(&state, "offerings", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "offerings", query, cursor, scope };
+    read::list::<OfferingDocument>(&state, wanted).await
 }
 
 /// Which sessions.
@@ -366,6 +365,6 @@ pub(crate) async fn sessions(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &Document| document.read::<SessionDocument>().map_err(Problem::internal);
-    read::list(&state, "sessions", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "sessions", query, cursor, scope };
+    read::list::<SessionDocument>(&state, wanted).await
 }

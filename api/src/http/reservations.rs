@@ -12,7 +12,6 @@ use holdfast_domain::booking::reservation::{
 use holdfast_domain::ids::{CancellationQuoteId, OfferingId, PaymentId, ReservationId, SessionId};
 use holdfast_domain::money::Money;
 use holdfast_domain::time::Timestamp;
-use holdfast_projections::document::Document;
 use holdfast_projections::ports::Query as ListQuery;
 use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
@@ -257,9 +256,8 @@ pub(crate) async fn list(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep =
-        |document: &Document| document.read::<ReservationDocument>().map_err(Problem::internal);
-    read::list(&state, "reservations", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "reservations", query, cursor, scope };
+    read::list::<ReservationDocument>(&state, wanted).await
 }
 
 /// What belongs to a reservation, and in which part the caller acts on it. Somebody else's is not

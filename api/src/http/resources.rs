@@ -181,8 +181,6 @@ pub(crate) async fn calendar(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &holdfast_projections::document::Document| {
-        document.read::<AllocationDocument>().map_err(Problem::internal)
-    };
-    read::list(&state, "calendar", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "calendar", query, cursor, scope };
+    read::list::<AllocationDocument>(&state, wanted).await
 }
