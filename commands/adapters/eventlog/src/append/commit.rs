@@ -196,8 +196,7 @@ async fn transaction<S: Store>(
     resolving: bool,
 ) -> Result<Vec<(Written, Vec<Outcome>)>, Failure> {
     let all: Vec<_> = parts.iter().flat_map(|part| part.batches).collect();
-    let tail = store.begin().await.map_err(Failure::NotWritten)?;
-    let known = store.known(&wanted(&all)).await.map_err(Failure::NotWritten)?;
+    let (tail, known) = store.begin(&wanted(&all)).await.map_err(Failure::NotWritten)?;
     let suspects = suspects(&all, &known);
     let stood = store.stood(&suspects).await.map_err(Failure::NotWritten)?;
     let mut judge = Judge::new(known, stood, tail, resolving);
