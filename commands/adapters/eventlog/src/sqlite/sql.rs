@@ -69,7 +69,8 @@ pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e
      AND e.revision BETWEEN wanted.value ->> 1 AND wanted.value ->> 2";
 
 /// An insert in a few fixed lengths, so that each is prepared once. Rows that are not needed are
-/// bound to nothing and filtered out.
+/// bound to nothing and filtered out. A row that cannot stand rolls the commit back; only to undo
+/// a part of it SQLite would have to copy every page that the statement touches.
 #[derive(Debug)]
 pub(super) struct Insert {
     pub(super) columns: usize,
@@ -95,7 +96,7 @@ impl Insert {
     }
 }
 
-const EVENTS: &str = "INSERT INTO event (position, stream, revision, append_end, event_id, name, \
+const EVENTS: &str = "INSERT OR ROLLBACK INTO event (position, stream, revision, append_end, event_id, name, \
      schema, accepted_at_us, metadata, payload, hash)";
 
 pub(super) static INSERT_EVENTS: LazyLock<Insert> =
@@ -108,13 +109,12 @@ pub(super) static INSERT_BATCH_AND_EVENTS: LazyLock<Insert> = LazyLock::new(|| {
 });
 
 pub(super) static INSERT_ANSWERS: LazyLock<Insert> = LazyLock::new(|| {
-    let into =
-        "INSERT INTO command (id, fingerprint, status, body, revision, position, accepted_at_us)";
+    let into = "INSERT OR ROLLBACK INTO command (id, fingerprint, status, body, revision, position, accepted_at_us)";
     Insert::new("", into, 7, "")
 });
 
 pub(super) static UPSERT_STREAMS: LazyLock<Insert> = LazyLock::new(|| {
     let conflict =
         " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, hash = excluded.hash";
-    Insert::new("", "INSERT INTO stream (id, name, revision, hash)", 4, conflict)
+    Insert::new("", "INSERT OR ROLLBACK INTO stream (id, name, revision, hash)", 4, conflict)
 });

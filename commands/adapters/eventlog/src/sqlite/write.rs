@@ -1,12 +1,14 @@
 //! Writing: the one connection that writes, driven by the append task.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
 use holdfast_commands::failpoint;
 use holdfast_domain::log::{Head, Position, Revision, StoredBatch, StreamId};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Connection, Row};
 
+use super::connect::Start;
 use super::heads::{Heads, StreamRow};
 use super::{rows, sql};
 use crate::store::{
@@ -25,23 +27,28 @@ pub(crate) struct Writer {
     /// The rows of the transaction's streams: read from the store, then as it writes them.
     touched: BTreeMap<StreamId, StreamRow>,
     tail_after: Option<Tail>,
+    /// The folder is ours as long as anything may still be written. The operating system frees it
+    /// when the process ends, however it ends.
+    lock: File,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, tail: Tail, last_stream: i64) -> Self {
+    pub(super) fn new(connection: SqliteConnection, lock: File, start: &Start) -> Self {
         Self {
             connection,
-            tail,
+            tail: start.tail,
             heads: Heads::default(),
-            last_stream,
+            last_stream: start.last_stream,
             touched: BTreeMap::new(),
             tail_after: None,
+            lock,
         }
     }
 
     pub(super) async fn close(self) {
         // What was committed is durable; a close that fails only leaves a longer recovery.
         let _closed = self.connection.close().await;
+        drop(self.lock);
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
