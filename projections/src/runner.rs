@@ -144,8 +144,11 @@ impl Runner {
             Ok(opened) => opened,
             Err(RebuildError::Follow(why)) => return Err(why),
             Err(RebuildError::Stopped) => return Ok(()),
-            Err(RebuildError::NeverStill) => return Err(FollowError::Store(StoreError::Moved)),
-            Err(why @ (RebuildError::NoGeneration(_) | RebuildError::Parked(_))) => {
+            // Another runner filled, or let take over, what this one was about to.
+            Err(RebuildError::NeverStill | RebuildError::NoGeneration(_)) => {
+                return Err(FollowError::Store(StoreError::Moved));
+            }
+            Err(why @ RebuildError::Parked(_)) => {
                 return Err(FollowError::Store(StoreError::Refused(why.to_string())));
             }
         };
