@@ -2,11 +2,11 @@
 //! a log in memory to fold it from. For tests only: it fails by panicking.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::cognitive_complexity,
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a suite fails by panicking, on histories of its own making"
+    reason = "a suite fails by panicking, on histories of its own making, and each assertion counts as a branch"
 )]
 
 mod bookings;

@@ -70,10 +70,10 @@ fn two_reservations(events: &[Recorded]) -> (uuid::Uuid, uuid::Uuid) {
 }
 
 fn stumbling(over: uuid::Uuid) -> Vec<Arc<dyn Projector>> {
-    let mut views = Projections::all();
-    let inner = Arc::clone(&views[0]);
-    views[0] = Arc::new(Stumbling(inner, over));
-    views
+    let views = Projections::all().into_iter().map(|view| -> Arc<dyn Projector> {
+        if view.name() == "reservations" { Arc::new(Stumbling(view, over)) } else { view }
+    });
+    views.collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,7 +18,7 @@ use holdfast_domain::ids::{
 };
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::payment::{
-    ConfirmOutcome, Payment, PaymentCommand, RefundOutcome, RefundReason,
+    Account, ConfirmOutcome, Payment, PaymentCommand, RefundOutcome, RefundReason,
 };
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::Interval;
@@ -33,7 +33,7 @@ pub(super) struct Booked {
     authority: Authority,
     hold: HoldId,
     holds: u32,
-    booked: Interval,
+    time: Interval,
     reservation: Reservation,
     account: Payment,
 }
@@ -59,7 +59,7 @@ impl World {
             authority,
             hold: HoldId::derive(id, 0),
             holds: 1,
-            booked,
+            time: booked,
             reservation: Reservation::default(),
             account: Payment::default(),
         };
@@ -67,10 +67,10 @@ impl World {
         if seat.is_empty() {
             return;
         }
-        let paper = self.paper(&place, offering, &booking);
-        let expires = self.now.plus(Duration::from_secs(600));
+        let paper = Self::paper(&place, offering, &booking);
+        let expires = self.now.plus(Duration::from_mins(10));
         let request = ReservationCommand::Request { booking: paper, hold_expires_at: expires };
-        let customer = self.customer(&booking);
+        let customer = Self::customer(&booking);
         let due =
             PaymentCommand::Initiate { reservation: id, customer, authority, amount: price() };
         let writes = vec![
@@ -82,11 +82,11 @@ impl World {
         self.bookings.push(booking);
     }
 
-    fn customer(&self, booking: &Booked) -> PrincipalId {
+    fn customer(booking: &Booked) -> PrincipalId {
         PrincipalId::from_uuid(uuid::Uuid::from_u128(1_000 + booking.id.as_uuid().as_u128() % 7))
     }
 
-    fn paper(&self, place: &Place, offering: OfferingId, booking: &Booked) -> Box<Booking> {
+    fn paper(place: &Place, offering: OfferingId, booking: &Booked) -> Box<Booking> {
         let line = QuoteLine {
             title: "A lesson".to_owned(),
             quantity: 1,
@@ -94,15 +94,15 @@ impl World {
             amount: price(),
         };
         Box::new(Booking {
-            customer: self.customer(booking),
+            customer: Self::customer(booking),
             provider: place.owner,
             sold: SoldVersion { offering, version: 1 },
             resource: place.resource,
             authority: booking.authority,
             hold: booking.hold,
             party_size: 1,
-            starts: place.zone.intent(booking.booked.start()),
-            booked: booking.booked,
+            starts: place.zone.intent(booking.time.start()),
+            booked: booking.time,
             quote: Quote {
                 lines: vec![line],
                 total: price(),
@@ -115,10 +115,10 @@ impl World {
     /// Places the booking's claim with whoever decides about it.
     fn take(&mut self, booking: &Booked, after_deadline: bool) -> Vec<Event> {
         let (hold, reservation, now) = (booking.hold, booking.id, self.now);
-        let expires_at = now.plus(Duration::from_secs(600));
+        let expires_at = now.plus(Duration::from_mins(10));
         match booking.authority {
             Authority::Calendar(resource) => {
-                let (weight, capacity, booked) = (1, 1, booking.booked);
+                let (weight, capacity, booked) = (1, 1, booking.time);
                 let blocks = World::terms().blocks(booked);
                 let place = CalendarCommand::Place {
                     hold,
@@ -175,7 +175,7 @@ impl World {
     fn next(&mut self, booking: &mut Booked) -> Writes {
         let Ok(paper) = booking.reservation.paper() else { return vec![] };
         let (status, expires) = (paper.status(), paper.hold_expires_at);
-        if let Some(refund) = self.pending_refund(booking) {
+        if let Some(refund) = Self::pending_refund(booking) {
             return self.resolve_refund(booking, refund);
         }
         match status {
@@ -206,7 +206,7 @@ impl World {
 
     fn start_payment(&mut self, booking: &mut Booked) -> Writes {
         let (now, key) = (self.now, self.fresh().to_string());
-        let pin = ClaimCommand::Pin { until: now.plus(Duration::from_secs(900)), now };
+        let pin = ClaimCommand::Pin { until: now.plus(Duration::from_mins(15)), now };
         let pinned = self.claim(booking, pin);
         if pinned.is_empty() {
             return vec![];
@@ -307,7 +307,7 @@ impl World {
         booking: &mut Booked,
         reason: RefundReason,
     ) -> (holdfast_domain::log::StreamId, Vec<Event>) {
-        let next = booking.account.account().map_or(0, |account| account.next_refund());
+        let next = booking.account.account().map_or(0, Account::next_refund);
         let refund = RefundId::derive(booking.payment, next);
         let (key, until) = (refund.to_string(), self.now.plus(Duration::from_secs(20)));
         let ask = PaymentCommand::RequestRefund {
@@ -320,7 +320,7 @@ impl World {
         Self::on_account(booking, &ask)
     }
 
-    fn pending_refund(&self, booking: &Booked) -> Option<RefundId> {
+    fn pending_refund(booking: &Booked) -> Option<RefundId> {
         use holdfast_domain::payment::RefundStage::Pending;
         let account = booking.account.account().ok()?;
         let mut refunds = account.refunds.iter();
@@ -329,7 +329,7 @@ impl World {
 
     fn resolve_refund(&mut self, booking: &mut Booked, refund: RefundId) -> Writes {
         let outcome = match self.draw(5) {
-            0 => RefundOutcome::Unknown { next_try_at: self.now.plus(Duration::from_secs(60)) },
+            0 => RefundOutcome::Unknown { next_try_at: self.now.plus(Duration::from_mins(1)) },
             1 => RefundOutcome::Refused { code: "TOO_LATE".to_owned() },
             _ => RefundOutcome::Succeeded { transaction: self.fresh().to_string() },
         };

@@ -5,8 +5,6 @@ mod pages;
 mod reads;
 mod switches;
 
-use std::sync::Arc;
-
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Hash, Position};
 use holdfast_projections::document::{Document, Indexes, Key};
@@ -17,27 +15,24 @@ use holdfast_projections::registry::{Alteration, Checkpoint, GenerationId};
 const VIEW: &str = "things";
 
 /// Makes every claim. `open` gives an empty store each time.
-pub async fn passes<F>(open: F)
-where
-    F: AsyncFn() -> Arc<dyn ReadStore>,
-{
-    pages::the_second_of_two_runners_loses(&*open().await).await;
-    pages::a_page_from_before_an_alteration_is_refused(&*open().await).await;
-    pages::a_refused_page_leaves_nothing_behind(&*open().await).await;
-    pages::documents_are_put_replaced_and_taken_away(&*open().await).await;
-    pages::a_building_generation_has_a_checkpoint_of_its_own(&*open().await).await;
-    reads::a_list_is_ordered_filtered_and_paged(&*open().await).await;
-    reads::what_is_read_belongs_to_one_position(&*open().await).await;
-    reads::a_parked_key_is_never_shown(&*open().await).await;
-    reads::a_scan_shows_everything_once(&*open().await).await;
-    changes::changes_come_in_order_once_and_by_topic(&*open().await).await;
-    changes::who_comes_back_too_late_is_told(&*open().await).await;
-    changes::age_is_judged_by_acceptance_and_a_wrong_clock_loses_nothing(&*open().await).await;
-    switches::a_generation_takes_over_and_is_taken_back(&*open().await).await;
-    switches::a_switch_makes_every_cursor_too_old(&*open().await).await;
-    switches::nobody_takes_over_from_another_position(&*open().await).await;
-    switches::what_is_dropped_is_gone_and_what_is_read_cannot_be(&*open().await).await;
-    switches::two_generations_are_compared(&*open().await).await;
+pub async fn passes<S: ReadStore>(open: impl AsyncFn() -> S) {
+    pages::the_second_of_two_runners_loses(&open().await).await;
+    pages::a_page_from_before_an_alteration_is_refused(&open().await).await;
+    pages::a_refused_page_leaves_nothing_behind(&open().await).await;
+    pages::documents_are_put_replaced_and_taken_away(&open().await).await;
+    pages::a_building_generation_has_a_checkpoint_of_its_own(&open().await).await;
+    reads::a_list_is_ordered_filtered_and_paged(&open().await).await;
+    reads::what_is_read_belongs_to_one_position(&open().await).await;
+    reads::a_parked_key_is_never_shown(&open().await).await;
+    reads::a_scan_shows_everything_once(&open().await).await;
+    changes::changes_come_in_order_once_and_by_topic(&open().await).await;
+    changes::who_comes_back_too_late_is_told(&open().await).await;
+    changes::age_is_judged_by_acceptance_and_a_wrong_clock_loses_nothing(&open().await).await;
+    switches::a_generation_takes_over_and_is_taken_back(&open().await).await;
+    switches::a_switch_makes_every_cursor_too_old(&open().await).await;
+    switches::nobody_takes_over_from_another_position(&open().await).await;
+    switches::what_is_dropped_is_gone_and_what_is_read_cannot_be(&open().await).await;
+    switches::two_generations_are_compared(&open().await).await;
 }
 
 fn at(position: u64) -> Checkpoint {

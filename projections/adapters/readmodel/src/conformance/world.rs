@@ -276,6 +276,6 @@ impl World {
             holdfast_domain::time::zone::Fold::Earlier,
         );
         let start = midnight.plus(Duration::from_secs(3_600 * first));
-        Interval::try_new(start, start.plus(Duration::from_secs(3_600))).unwrap()
+        Interval::try_new(start, start.plus(Duration::from_hours(1))).unwrap()
     }
 }

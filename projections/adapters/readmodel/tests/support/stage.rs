@@ -36,7 +36,7 @@ pub(crate) fn options(page: usize) -> Options {
 
 /// Patience enough for a slow machine; reached only when something is wrong.
 pub(crate) fn patience() -> tokio::time::Sleep {
-    tokio::time::sleep(Duration::from_secs(60))
+    tokio::time::sleep(Duration::from_mins(1))
 }
 
 /// Runs the views until they have everything that the log has now.

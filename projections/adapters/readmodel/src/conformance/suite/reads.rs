@@ -25,8 +25,8 @@ async fn keys(store: &dyn ReadStore, query: Query) -> Vec<String> {
     read.value.iter().map(|entry| entry.key.to_string()).collect()
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn text(text: &str) -> String {
+    text.to_owned()
 }
 
 pub(super) async fn a_list_is_ordered_filtered_and_paged(store: &dyn ReadStore) {
@@ -44,16 +44,22 @@ pub(super) async fn a_list_is_ordered_filtered_and_paged(store: &dyn ReadStore) 
     let after = Some((20, Key::new("b")));
     assert_eq!(keys(store, Query { after, ..Query::default() }).await, ["c", "a"]);
     for (query, expected) in [
-        (Query { owner: some("x"), ..Query::default() }, vec!["b", "c"]),
-        (Query { provider: some("p"), ..Query::default() }, vec!["d", "b", "c", "a"]),
-        (Query { party: some("x"), ..Query::default() }, vec!["b", "c"]),
-        (Query { party: some("p"), ..Query::default() }, vec!["d", "b", "c", "a"]),
-        (Query { status: some("held"), ..Query::default() }, vec!["d", "c", "a"]),
-        (Query { resource: some("q"), ..Query::default() }, vec![]),
-        (Query { offering: some("o"), from: Some(20), ..Query::default() }, vec!["b", "c", "a"]),
+        (Query { owner: Some(text("x")), ..Query::default() }, vec!["b", "c"]),
+        (Query { provider: Some(text("p")), ..Query::default() }, vec!["d", "b", "c", "a"]),
+        (Query { party: Some(text("x")), ..Query::default() }, vec!["b", "c"]),
+        (Query { party: Some(text("p")), ..Query::default() }, vec!["d", "b", "c", "a"]),
+        (Query { status: Some(text("held")), ..Query::default() }, vec!["d", "c", "a"]),
+        (Query { resource: Some(text("q")), ..Query::default() }, vec![]),
+        (
+            Query { offering: Some(text("o")), from: Some(20), ..Query::default() },
+            vec!["b", "c", "a"],
+        ),
         (Query { from: Some(10), to: Some(20), ..Query::default() }, vec!["d"]),
         (Query { ends_after: Some(30), ..Query::default() }, vec!["a"]),
-        (Query { owner: some("y"), status: some("held"), ..Query::default() }, vec!["d", "a"]),
+        (
+            Query { owner: Some(text("y")), status: Some(text("held")), ..Query::default() },
+            vec!["d", "a"],
+        ),
     ] {
         assert_eq!(keys(store, query.clone()).await, expected, "{query:?}");
     }
@@ -64,17 +70,17 @@ pub(super) async fn what_is_read_belongs_to_one_position(store: &dyn ReadStore) 
     let generation = active(store).await;
     let write = async {
         for position in 1..=PAGES {
-            let text = position.to_string();
+            let shown = position.to_string();
             let writes = vec![
-                put(generation, "a", &text, columns("x", "held", 1)),
-                put(generation, "b", &text, columns("x", "held", 2)),
+                put(generation, "a", &shown, columns("x", "held", 1)),
+                put(generation, "b", &shown, columns("x", "held", 2)),
             ];
             store.commit(Page { writes, ..page(store, position).await }).await.unwrap();
         }
     };
     let read = async {
-        let mut last = Position::START;
-        while last < Position(PAGES) {
+        let mut newest = Position::START;
+        while newest < Position(PAGES) {
             let list = store.list(VIEW, Query { limit: 9, ..Query::default() }).await.unwrap();
             let expected = list.position.to_string();
             for entry in &list.value {
@@ -84,8 +90,8 @@ pub(super) async fn what_is_read_belongs_to_one_position(store: &dyn ReadStore) 
             if let Found::Row(Some(document)) = one.value {
                 assert_eq!(document.as_str(), one.position.to_string());
             }
-            assert!(list.position >= last && one.position >= list.position, "time ran back");
-            last = one.position;
+            assert!(list.position >= newest && one.position >= list.position, "time ran back");
+            newest = one.position;
         }
     };
     tokio::join!(write, read);
