@@ -53,8 +53,9 @@ pub(crate) async fn run_to_head(
         reader.wait_for(head, patience()).await.unwrap();
         stop.cancel();
     };
-    let (ended, ()) = tokio::join!(runner.run(stop.clone()), watch);
-    ended.unwrap();
+    // A halt shows at once, with its reason.
+    let run = async { runner.run(stop.clone()).await.unwrap() };
+    tokio::join!(run, watch);
     reader
 }
 
