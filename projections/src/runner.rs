@@ -16,9 +16,9 @@ use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
+use crate::published::Published;
 use crate::reader::Reader;
 use crate::rebuild::RebuildError;
-use crate::registry::Registry;
 use crate::status::Status;
 
 /// How a runner goes about it.
@@ -52,19 +52,6 @@ impl Default for Options {
             failpoint: no_failpoint,
         }
     }
-}
-
-/// What a runner shows to readers.
-#[derive(Debug)]
-pub struct Published {
-    /// Documents in memory.
-    pub cache: Cache,
-    /// How far the live views are. Sent after each commit and each switch: look for changes then.
-    pub position: watch::Sender<Position>,
-    /// Its account of itself.
-    pub status: watch::Sender<Status>,
-    /// The generations that are read; none before it knows them.
-    pub registry: watch::Sender<Option<Arc<Registry>>>,
 }
 
 /// Keeps the live views up to date.
