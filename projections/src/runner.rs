@@ -108,16 +108,22 @@ impl Runner {
     }
 
     /// Says in the log and the status why it does not go on, for now or for good.
-    #[expect(clippy::cognitive_complexity, reason = "the logging macros count as branches")]
     fn say(&self, why: &FollowError) {
-        let reason = Some(why.to_string());
         if why.passes() {
-            tracing::warn!(%why, "the views cannot go on now; trying again");
-            self.published.status.send_modify(|status| status.trouble = reason);
+            self.falter(why);
         } else {
-            tracing::error!(%why, "the views have halted");
-            self.published.status.send_modify(|status| status.halted = reason);
+            self.halt(why);
         }
+    }
+
+    fn falter(&self, why: &FollowError) {
+        tracing::warn!(%why, "the views cannot go on now; trying again");
+        self.published.status.send_modify(|status| status.trouble = Some(why.to_string()));
+    }
+
+    fn halt(&self, why: &FollowError) {
+        tracing::error!(%why, "the views have halted");
+        self.published.status.send_modify(|status| status.halted = Some(why.to_string()));
     }
 
     async fn follow(&self, stop: &CancellationToken) -> Result<(), FollowError> {
