@@ -10,6 +10,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, text};
+use crate::world::instant;
 
 /// Where the node is. It moves when the node is started again.
 #[derive(Debug)]
@@ -17,12 +18,18 @@ pub struct Wire {
     client: Client,
     address: Mutex<SocketAddr>,
     keys: AtomicU64,
+    seen: AtomicU64,
 }
 
 impl Wire {
     /// To a node at this address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { client: Client::new(), address: Mutex::new(address), keys: AtomicU64::new(0) }
+        Self {
+            client: Client::new(),
+            address: Mutex::new(address),
+            keys: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+        }
     }
 
     /// The node was started again, elsewhere.
@@ -105,6 +112,10 @@ impl Ask<'_> {
         }
         let response = request.send().await.unwrap_or_else(|why| panic!("{asked}: {why:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let position = headers.get("holdfast-position").and_then(|value| value.to_str().ok());
+        if let Some(position) = position.and_then(|text| text.parse().ok()) {
+            wire.seen.fetch_max(position, Ordering::Relaxed);
+        }
         let bytes = response.bytes().await.unwrap().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Answer { status, headers, bytes, body, asked }
@@ -168,15 +179,34 @@ impl Caller {
         self.post(&path, &json!({"amount": krw(amount)})).await
     }
 
-    /// The booking as the views show it, after everything this caller saw.
+    /// Reads what is at least as new as everything that was answered in this world.
+    pub async fn see(&self, path: &str) -> Answer {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let seen = self.wire.seen.load(Ordering::Relaxed);
+        self.get(&format!("{path}{separator}min_position={seen}")).await
+    }
+
+    /// The booking as the views show it.
     pub async fn reservation(&self, booking: &Value) -> Value {
-        let id = text(booking, "id");
-        self.get(&format!("/v1/reservations/{id}")).await.ok().clone()
+        self.see(&format!("/v1/reservations/{}", text(booking, "id"))).await.ok().clone()
     }
 
     /// The payment of a booking as the views show it.
     pub async fn payment(&self, booking: &Value) -> Value {
-        self.get(&format!("/v1/payments/{}", order_of(booking))).await.ok().clone()
+        self.see(&format!("/v1/payments/{}", order_of(booking))).await.ok().clone()
+    }
+
+    /// The free starts of an offering between two instants, as the node writes them.
+    pub async fn free_starts(&self, offering: &str, from: &str, to: &str) -> Vec<String> {
+        let slots = self.slots(offering, from, to).await;
+        slots.iter().map(|slot| text(slot, "starts_at")).collect()
+    }
+
+    /// The free times of an offering between two instants.
+    pub async fn slots(&self, offering: &str, from: &str, to: &str) -> Vec<Value> {
+        let (from, to) = (instant(from), instant(to));
+        let path = format!("/v1/offerings/{offering}/slots?from={from}&to={to}");
+        self.see(&path).await.ok()["items"].as_array().unwrap().clone()
     }
 }
 

@@ -14,7 +14,7 @@ use holdfast_domain::ids::{HoldId, PaymentId};
 use holdfast_domain::log::{Category, Recorded, Revision, StreamId};
 use holdfast_domain::payment::{Account, Payment, Stage};
 use holdfast_domain::time::Interval;
-use holdfast_gateways::simulator::{Movements, Order};
+use holdfast_gateways::simulator::{Movement, Movements, Order};
 use uuid::Uuid;
 
 use crate::history::History;
@@ -149,7 +149,7 @@ pub fn money_is_conserved(history: &History, movements: &Movements) {
 }
 
 fn agree(stream: StreamId, account: &Account, order: &Order) {
-    let sum = |movements: &[holdfast_gateways::simulator::Movement]| {
+    let sum = |movements: &[Movement]| {
         movements.iter().map(|one| one.amount.minor()).fold(0, u64::saturating_add)
     };
     let (taken, returned) = (sum(&order.captures), sum(&order.returns));
@@ -189,10 +189,14 @@ fn somebody_has_something_for_it(history: &History, stream: StreamId, account: &
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use holdfast_domain::actor::Actor;
     use holdfast_domain::ids::{CommandId, CorrelationId, EventId, ReservationId};
+    use holdfast_domain::log::{Hash, Metadata, Position};
+    use holdfast_domain::time::Timestamp;
 
-    fn at(text: &str) -> holdfast_domain::time::Timestamp {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
@@ -230,21 +234,23 @@ mod tests {
     #[should_panic(expected = "has a gap")]
     fn a_gap_in_a_stream_is_seen() {
         let stream = StreamId::new(Category::Calendar, Uuid::from_u128(9));
+        let id = CommandId::from_uuid(Uuid::from_u128(1));
         let event = |position: u64, revision: u64| Recorded {
-            position: holdfast_domain::log::Position(position),
             stream,
             revision: Revision(revision),
-            id: EventId::derive(CommandId::from_uuid(Uuid::from_u128(1)), &stream, 0),
+            position: Position(position),
+            append_end: Position(position),
             event: placed(1, "2026-03-09T10:00:00Z", "2026-03-09T11:00:00Z").into(),
-            metadata: holdfast_domain::log::Metadata {
-                command_id: CommandId::from_uuid(Uuid::from_u128(1)),
+            metadata: Metadata {
+                event_id: EventId::derive(id, &stream, 0),
+                command_id: id,
                 causation_id: None,
                 correlation_id: CorrelationId::from_uuid(Uuid::from_u128(1)),
-                actor: holdfast_domain::actor::Actor::Process { name: "test".to_owned() },
+                actor: Actor::Process { name: "test".to_owned() },
                 accepted_at: at("2026-03-09T09:00:00Z"),
                 traceparent: None,
             },
-            hash: holdfast_domain::log::Hash::ZERO,
+            hash: Hash::ZERO,
         };
         streams_have_no_gaps(&History(vec![event(1, 0), event(2, 2)]));
     }

@@ -42,6 +42,11 @@ fn config(data: &TempDir, now: Timestamp) -> Config {
     config
 }
 
+/// A time on the Monday of the scenarios, in Seoul.
+pub fn monday(time: &str) -> String {
+    format!("2026-03-09T{time}:00+09:00")
+}
+
 /// Reads an instant.
 #[track_caller]
 pub fn instant(text: &str) -> Timestamp {
@@ -83,7 +88,8 @@ impl World {
 
     /// Number so and so of those with these roles.
     pub fn caller(&self, roles: &[Role], number: u32) -> Caller {
-        let kind = roles.first().map_or(0, |role| Role::ALL.iter().position(|one| one == role).unwrap());
+        let kind =
+            roles.first().map_or(0, |role| Role::ALL.iter().position(|one| one == role).unwrap());
         let id: PrincipalId =
             format!("018f2a10-7c5e-7000-8{kind:03x}-{number:012x}").parse().unwrap();
         let state = self.node().state();
