@@ -22,3 +22,4 @@ pub mod problem_pages;
 pub mod query;
 pub mod read;
 pub mod refusals;
+pub mod sse;

@@ -10,7 +10,8 @@ use utoipa::openapi::path::PathItem;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::limits::RateClass;
-use crate::http::{keys, ops, problem_pages};
+use crate::http::{keys, ops, problem_pages, sse};
+use crate::ws::upgrade;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,11 @@ const fn page(path: &'static str) -> Row {
 /// Where the API's description page stands.
 pub const DOCS_PATH: &str = "/docs/{_:.*}";
 
+/// The socket of pushes.
+const SOCKET_PATH: &str = "/v1/ws";
+/// The same as server-sent events.
+const STREAM_PATH: &str = "/v1/stream";
+
 /// Every route of the node.
 pub const ROUTES: &[Row] = &[
     public("/.well-known/jwks.json", RateClass::Normal),
@@ -73,6 +79,15 @@ pub const ROUTES: &[Row] = &[
     Row { access: Access::LocalOr(&[Role::Admin]), ..public("/metrics", RateClass::Free) },
     public("/problems", RateClass::Normal),
     public("/problems/{code}", RateClass::Normal),
+    // Public at the gate, because a browser cannot send a header with the upgrade and gives its
+    // token in the first message: the socket itself demands one, in the header or within five
+    // seconds, and is told nothing before. What a token may hear is judged topic by topic.
+    public(SOCKET_PATH, RateClass::Normal),
+    Row {
+        access: Access::Roles(&Role::ALL),
+        ownership: Ownership::Caller,
+        ..public(STREAM_PATH, RateClass::Normal)
+    },
     page("/openapi.json"),
     page("/docs"),
     page(DOCS_PATH),
@@ -86,7 +101,14 @@ pub fn configure(services: &mut ServiceConfig<'_>) {
         .service(ops::ready)
         .service(ops::metrics)
         .service(problem_pages::index)
-        .service(problem_pages::page);
+        .service(problem_pages::page)
+        .service(upgrade::socket)
+        .service(sse::stream);
+}
+
+/// Whether a connection that asks for this is kept open to push over it.
+pub fn pushes(row: &Row) -> bool {
+    [SOCKET_PATH, STREAM_PATH].contains(&row.path)
 }
 
 /// The row of a method and a pattern.
