@@ -18,7 +18,7 @@ use holdfast_projections::views::sessions::SessionDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, run};
 use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
@@ -139,7 +139,7 @@ pub(crate) async fn draft(
         kind: value.kind,
         title: value.title.into(),
     };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// Lets an offering be booked.
@@ -181,7 +181,7 @@ async fn open(
     open: bool,
 ) -> Result<HttpResponse, Problem> {
     let use_case = OpenOffering { offering, by: command.principal(), open };
-    respond(state.node.engine.execute(use_case, command.request(b"")).await)
+    run(state, command, b"", use_case).await
 }
 
 /// A class to be put on the calendar.
@@ -228,7 +228,7 @@ pub(crate) async fn schedule(
         capacity: value.capacity,
         min_capacity: value.min_capacity,
     };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// Whether a caller may see an offering: everybody, once it was published.

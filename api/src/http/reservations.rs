@@ -18,7 +18,7 @@ use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, run};
 use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
@@ -110,7 +110,7 @@ pub(crate) async fn reserve(
         ends_at: value.ends_at,
         expected_total: value.expected_total,
     };
-    respond(engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// A price to be named.
@@ -298,7 +298,7 @@ pub(crate) async fn quote_cancellation(
     let (about, by) = concerned(&state, &command, reservation.0).await?;
     let id = CancellationQuoteId::from_uuid(state.node.engine.fresh_id());
     let use_case = QuoteCancellation { about, quote: id, by };
-    respond(state.node.engine.execute(use_case, command.request(b"")).await)
+    run(&state, &command, b"", use_case).await
 }
 
 /// How a reservation is called off.
@@ -331,5 +331,5 @@ pub(crate) async fn cancel(
     let (about, by) = concerned(&state, &command, reservation.0).await?;
     let OptionalBody { value, bytes } = body;
     let use_case = Cancel { about, by, quote: value.quote_id, reason: value.reason };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
