@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::tell;
@@ -12,6 +13,20 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 const BAR: &str =
     "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {per_sec}  ETA {eta}";
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProgressMode {
+    /// A bar on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar, when standard error is a terminal.
+    Bar,
+    /// A line every five seconds.
+    Plain,
+    /// Not at all.
+    None,
+}
 
 /// Shows how far work has come.
 #[derive(Debug)]
@@ -24,22 +39,26 @@ pub struct Progress {
 #[derive(Debug)]
 enum Shown {
     Bar(ProgressBar),
-    Lines { total: u64, done: u64, last: Instant },
+    Lines { last: Instant },
+    Nothing,
 }
 
 impl Progress {
     /// Work of so many steps.
-    pub fn new(name: &str, total: u64) -> Self {
+    pub fn new(mode: ProgressMode, name: &str, total: u64) -> Self {
         let started = Instant::now();
-        let shown = if io::stderr().is_terminal() {
+        let terminal = io::stderr().is_terminal();
+        let shown = if mode == ProgressMode::None {
+            Shown::Nothing
+        } else if terminal && mode != ProgressMode::Plain {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style);
+                bar.set_style(style.progress_chars("━╸ "));
             }
             bar.set_message(name.to_owned());
             Shown::Bar(bar)
         } else {
-            Shown::Lines { total, done: 0, last: started }
+            Shown::Lines { last: started }
         };
         Self { name: name.to_owned(), shown, started }
     }
@@ -51,22 +70,31 @@ impl Progress {
                 bar.set_length(total);
                 bar.set_position(done);
             }
-            Shown::Lines { total: known, done: reached, last } => {
-                (*known, *reached) = (total, done);
+            Shown::Lines { last } => {
                 if last.elapsed() >= BETWEEN_LINES {
                     *last = Instant::now();
                     tell(&plain(&self.name, done, total, self.started.elapsed()));
                 }
             }
+            Shown::Nothing => {}
         }
     }
 
-    /// It is done.
-    pub fn finish(self, summary: &str) {
+    /// It is done, or given up: the bar goes away.
+    pub fn clear(self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
-        tell(&format!("  {}  {summary}", self.name));
+    }
+
+    /// It is done; a last line says with what.
+    pub fn finish(self, summary: &str) {
+        let silent = matches!(self.shown, Shown::Nothing);
+        let name = self.name.clone();
+        self.clear();
+        if !silent {
+            tell(&format!("  {name}  {summary}"));
+        }
     }
 }
 
