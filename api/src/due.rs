@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_commands::ports::{Due, DueIndex, DuePage, DueUnavailable};
 use holdfast_domain::ids::ReservationId;
@@ -9,8 +10,12 @@ use holdfast_domain::log::{Pending, Position};
 use holdfast_domain::time::Timestamp;
 use holdfast_projections::Reader;
 use holdfast_projections::ports::Query;
+use holdfast_projections::reader::ReadFailure;
 use holdfast_projections::views::due::{DUE, DueDocument};
 use tokio::sync::{Mutex, watch};
+
+/// How soon to look again while the view is being made.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Reads what is due from the views.
 #[derive(Debug)]
@@ -31,8 +36,14 @@ impl DueReads {
         // One more than asked for: the first that is not due yet says when to look again.
         let limit = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
         let query = Query { limit, ..Query::default() };
-        let found = self.reader.list(DUE, query).await;
-        let found = found.map_err(|why| unavailable(why.to_string()))?.value;
+        let found = match self.reader.list(DUE, query).await {
+            Ok(found) => found.value,
+            // A node that just started: nothing is known to be due until the view is there.
+            Err(ReadFailure::Building(_)) => {
+                return Ok(DuePage { due: vec![], next: Some(now.plus(LOOK_AGAIN)) });
+            }
+            Err(why) => return Err(unavailable(why.to_string())),
+        };
         let (mut due, mut next) = (BTreeMap::<ReservationId, Timestamp>::new(), None);
         for entry in found {
             // A parked entry is shown on health; the other entries go on.

@@ -10,7 +10,10 @@ use utoipa::openapi::path::PathItem;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::limits::RateClass;
-use crate::http::{keys, ops, problem_pages};
+use crate::http::{
+    audit, keys, offerings, ops, payments, problem_pages, reservations, resources, slots,
+    test_clock,
+};
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,27 @@ const fn public(path: &'static str, rate: RateClass) -> Row {
     Row { method: "GET", path, access, ownership, rate, described: true }
 }
 
+const CUSTOMER: &[Role] = &[Role::Customer];
+const PROVIDER: &[Role] = &[Role::Provider];
+const AUDITOR: &[Role] = &[Role::Auditor, Role::Admin];
+const PARTICIPANT: &[Role] = &[Role::Customer, Role::Provider, Role::Admin];
+const REFUNDER: &[Role] = &[Role::Provider, Role::Admin];
+const ANYONE: &[Role] = &Role::ALL;
+
+const fn command(
+    method: &'static str,
+    path: &'static str,
+    roles: &'static [Role],
+    ownership: Ownership,
+) -> Row {
+    let access = Access::Roles(roles);
+    Row { method, path, access, ownership, rate: RateClass::Normal, described: true }
+}
+
+const fn read(path: &'static str, roles: &'static [Role], ownership: Ownership) -> Row {
+    command("GET", path, roles, ownership)
+}
+
 const fn page(path: &'static str) -> Row {
     Row { described: false, ..public(path, RateClass::Normal) }
 }
@@ -73,6 +97,37 @@ pub const ROUTES: &[Row] = &[
     Row { access: Access::LocalOr(&[Role::Admin]), ..public("/metrics", RateClass::Free) },
     public("/problems", RateClass::Normal),
     public("/problems/{code}", RateClass::Normal),
+    command("POST", "/v1/resources", PROVIDER, Ownership::Caller),
+    read("/v1/resources/{id}", ANYONE, Ownership::Nobody),
+    command("PUT", "/v1/resources/{id}/schedule", PROVIDER, Ownership::Caller),
+    read("/v1/resources/{id}/calendar", ANYONE, Ownership::Caller),
+    command("POST", "/v1/offerings", PROVIDER, Ownership::Caller),
+    read("/v1/offerings", ANYONE, Ownership::Nobody),
+    read("/v1/offerings/{id}", ANYONE, Ownership::Nobody),
+    command("POST", "/v1/offerings/{id}/publish", PROVIDER, Ownership::Caller),
+    command("POST", "/v1/offerings/{id}/pause", PROVIDER, Ownership::Caller),
+    command("POST", "/v1/offerings/{id}/sessions", PROVIDER, Ownership::Caller),
+    read("/v1/offerings/{id}/sessions", ANYONE, Ownership::Nobody),
+    read("/v1/offerings/{id}/slots", ANYONE, Ownership::Nobody),
+    command("POST", "/v1/quotes", ANYONE, Ownership::Nobody),
+    command("POST", "/v1/reservations", CUSTOMER, Ownership::Caller),
+    read("/v1/reservations", ANYONE, Ownership::Participant),
+    read("/v1/reservations/{id}", ANYONE, Ownership::Participant),
+    read("/v1/reservations/{id}/history", AUDITOR, Ownership::All),
+    command(
+        "POST",
+        "/v1/reservations/{id}/cancellation-quote",
+        PARTICIPANT,
+        Ownership::Participant,
+    ),
+    command("POST", "/v1/reservations/{id}/cancel", PARTICIPANT, Ownership::Participant),
+    command("POST", "/v1/payments/{id}/confirm", CUSTOMER, Ownership::Caller),
+    command("POST", "/v1/payments/{id}/refunds", REFUNDER, Ownership::Participant),
+    read("/v1/payments/{id}", ANYONE, Ownership::Participant),
+    read("/v1/streams/{stream}", AUDITOR, Ownership::All),
+    read("/v1/events", AUDITOR, Ownership::All),
+    public("/test/clock", RateClass::Free),
+    Row { method: "POST", ..public("/test/clock", RateClass::Free) },
     page("/openapi.json"),
     page("/docs"),
     page(DOCS_PATH),
@@ -85,6 +140,32 @@ pub fn configure(services: &mut ServiceConfig<'_>) {
         .service(ops::live)
         .service(ops::ready)
         .service(ops::metrics)
+        .service(resources::register)
+        .service(resources::publish_schedule)
+        .service(resources::get)
+        .service(resources::calendar)
+        .service(offerings::draft)
+        .service(offerings::list)
+        .service(offerings::publish)
+        .service(offerings::pause)
+        .service(offerings::schedule)
+        .service(offerings::sessions)
+        .service(offerings::get)
+        .service(slots::list)
+        .service(reservations::name_price)
+        .service(reservations::reserve)
+        .service(reservations::list)
+        .service(reservations::get)
+        .service(reservations::quote_cancellation)
+        .service(reservations::cancel)
+        .service(payments::confirm)
+        .service(payments::refund)
+        .service(payments::get)
+        .service(audit::list_stream)
+        .service(audit::list_events)
+        .service(audit::history)
+        .service(test_clock::get)
+        .service(test_clock::put)
         .service(problem_pages::index)
         .service(problem_pages::page);
 }

@@ -105,28 +105,31 @@ impl Runner {
         let mut pause = self.options.pause;
         loop {
             let before = *self.published.position.borrow();
-            match self.follow(&stop).await {
-                Ok(()) => return Ok(()),
-                Err(why) if why.passes() => {
-                    tracing::warn!(%why, "the views cannot go on now; trying again");
-                    let trouble = Some(why.to_string());
-                    self.published.status.send_modify(|status| status.trouble = trouble);
-                    if *self.published.position.borrow() != before {
-                        pause = self.options.pause;
-                    }
-                    let waited = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-                    if waited.is_none() {
-                        return Ok(());
-                    }
-                    pause = pause.saturating_mul(2).min(self.options.pause_max);
-                }
-                Err(why) => {
-                    tracing::error!(%why, "the views have halted");
-                    let halted = Some(why.to_string());
-                    self.published.status.send_modify(|status| status.halted = halted);
-                    return Err(why);
-                }
+            let Err(why) = self.follow(&stop).await else { return Ok(()) };
+            self.say(&why);
+            if !why.passes() {
+                return Err(why);
             }
+            if *self.published.position.borrow() != before {
+                pause = self.options.pause;
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Ok(());
+            }
+            pause = pause.saturating_mul(2).min(self.options.pause_max);
+        }
+    }
+
+    /// Says in the log and the status why it does not go on, for now or for good.
+    #[expect(clippy::cognitive_complexity, reason = "the logging macros count as branches")]
+    fn say(&self, why: &FollowError) {
+        let reason = Some(why.to_string());
+        if why.passes() {
+            tracing::warn!(%why, "the views cannot go on now; trying again");
+            self.published.status.send_modify(|status| status.trouble = reason);
+        } else {
+            tracing::error!(%why, "the views have halted");
+            self.published.status.send_modify(|status| status.halted = reason);
         }
     }
 
@@ -144,8 +147,11 @@ impl Runner {
             Ok(opened) => opened,
             Err(RebuildError::Follow(why)) => return Err(why),
             Err(RebuildError::Stopped) => return Ok(()),
-            Err(RebuildError::NeverStill) => return Err(FollowError::Store(StoreError::Moved)),
-            Err(why @ (RebuildError::NoGeneration(_) | RebuildError::Parked(_))) => {
+            // Another runner filled, or let take over, what this one was about to.
+            Err(RebuildError::NeverStill | RebuildError::NoGeneration(_)) => {
+                return Err(FollowError::Store(StoreError::Moved));
+            }
+            Err(why @ RebuildError::Parked(_)) => {
                 return Err(FollowError::Store(StoreError::Refused(why.to_string())));
             }
         };

@@ -6,7 +6,7 @@ pub mod meaning;
 pub mod syntax;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::future::LocalBoxFuture;
@@ -30,6 +30,31 @@ pub struct Body<T> {
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = syntax::check(bytes)?;
     meaning::read(text)
+}
+
+/// The same where a command can be said without a body: none reads as the default.
+#[derive(Debug)]
+pub struct OptionalBody<T> {
+    /// What the body says.
+    pub value: T,
+    /// The body to the byte, for the command's fingerprint.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let length = request.headers().get(CONTENT_LENGTH);
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        if !chunked && length.is_none_or(|length| length.as_bytes() == b"0") {
+            let nothing = Self { value: T::default(), bytes: Bytes::new() };
+            return std::future::ready(Ok(nothing)).boxed_local();
+        }
+        let body = Body::<T>::from_request(request, payload);
+        async move { body.await.map(|Body { value, bytes }| Self { value, bytes }) }.boxed_local()
+    }
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {

@@ -13,13 +13,16 @@ use holdfast_domain::booking::session::Seats;
 use holdfast_domain::ids::{
     CancellationQuoteId, OfferingId, PaymentId, RefundId, ReservationId, ResourceId, SessionId,
 };
-use holdfast_domain::log::Revision;
+use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{Account, Refund, RefundReason, RefundStage, Stage};
 use holdfast_domain::policy::RefundTerms;
 use holdfast_domain::time::Timestamp;
+use holdfast_projections::document::{Documents, Key};
+use holdfast_projections::projector::Projector as _;
+use holdfast_projections::typed::Typed;
 use holdfast_projections::views::offerings::OfferingDocument;
-use holdfast_projections::views::payments::RefundStatus;
+use holdfast_projections::views::payments::{Payments, RefundStatus};
 use holdfast_projections::views::reservations::{
     CancellationSummary, PaymentStatus, PaymentSummary, ReservationDocument,
 };
@@ -30,6 +33,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::problem::Problem;
 use super::refusals::problem;
 
 /// What a cancellation would return, and until when that can be accepted.
@@ -235,4 +239,16 @@ fn cancellation(paper: &Paper) -> Option<CancellationSummary> {
         | Paperwork::Expired
         | Paperwork::Abandoned => None,
     }
+}
+
+/// A payment as its view would show it after these events; its attempts are only in the events.
+pub(crate) fn payment_at(events: &[Recorded]) -> Result<Option<Vec<u8>>, Problem> {
+    let view = Typed(Payments);
+    let Some(first) = events.first() else { return Ok(None) };
+    let mut documents = Documents::default();
+    for event in events {
+        view.fold(event, &mut documents).map_err(Problem::internal)?;
+    }
+    let key = Key::new(first.stream.id());
+    Ok(documents.get(&key).map(|document| document.as_str().as_bytes().to_vec()))
 }

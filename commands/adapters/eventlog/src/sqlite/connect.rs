@@ -127,7 +127,12 @@ pub(super) async fn writer(
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
-        .statement_cache_capacity(64);
+        .statement_cache_capacity(64)
+        .pragma("temp_store", "MEMORY")
+        // In KiB: the indexes over ids are touched at random.
+        .pragma("cache_size", "-16384")
+        // In pages: a checkpoint writes a page once, however often commits have changed it.
+        .pragma("wal_autocheckpoint", "4000");
     if let Some(pages) = pages {
         options = options.pragma("max_page_count", pages.to_string());
     }

@@ -1,0 +1,335 @@
+//! Reservations: take a seat, look at it, call it off.
+
+use actix_web::{HttpResponse, get, post, web};
+use holdfast_commands::about::About;
+use holdfast_commands::cancel::{Cancel, QuoteCancellation};
+use holdfast_commands::reserve::{Reserve, Seat, price};
+use holdfast_domain::actor::Role;
+use holdfast_domain::booking::offering::{Drafted, OfferingRefusal};
+use holdfast_domain::booking::reservation::{
+    CancellationReason, CancelledBy, Quote, ReservationRefusal, Status,
+};
+use holdfast_domain::ids::{CancellationQuoteId, OfferingId, PaymentId, ReservationId, SessionId};
+use holdfast_domain::money::Money;
+use holdfast_domain::time::Timestamp;
+use holdfast_projections::ports::Query as ListQuery;
+use holdfast_projections::views::reservations::ReservationDocument;
+use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::command::{Command, run};
+use super::cursor::Scope;
+use super::describe::{CommandHeaders, CommandQuery, Problems};
+use super::ids::Id;
+use super::json::{Body, OptionalBody};
+use super::party::PartySize;
+use super::present::CancellationOffer;
+use super::problem::Problem;
+use super::query::Query;
+use super::read;
+use super::refusals;
+use crate::app::State;
+use crate::auth::Caller;
+use crate::problems::Code;
+
+/// How a booking is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PaymentMethod {
+    /// Through the provider of payments, at once.
+    Card,
+}
+
+/// A seat to be taken.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewReservation {
+    /// What.
+    #[schema(value_type = String, format = Uuid)]
+    offering_id: OfferingId,
+    /// When, for a slot.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Timestamp>,
+    /// Where the client believes it to end; refused when it does not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Timestamp>,
+    /// Which session, for a class.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    session_id: Option<SessionId>,
+    /// For how many people; 1 when left out.
+    #[schema(value_type = u32)]
+    #[serde(default)]
+    party_size: PartySize,
+    /// How it is paid.
+    #[expect(dead_code, reason = "read to refuse what this build does not offer")]
+    payment_method: Option<PaymentMethod>,
+    /// What the client believes it to cost; refused when it does not.
+    #[schema(value_type = Option<MoneyShape>)]
+    expected_total: Option<Money>,
+}
+
+fn seat(starts_at: Option<Timestamp>, session_id: Option<SessionId>) -> Result<Seat, Problem> {
+    match (starts_at, session_id) {
+        (Some(start), None) => Ok(Seat::At(start)),
+        (None, Some(session)) => Ok(Seat::In(session)),
+        (None, None) => Err(Problem::new(Code::InvalidBody)
+            .detail("Send `starts_at` for a slot, or `session_id` for a class.")
+            .at("/starts_at", "missing")),
+        (Some(_), Some(_)) => Err(Problem::new(Code::InvalidBody)
+            .detail("Send `starts_at` or `session_id`, not both.")
+            .at("/session_id", "superfluous")),
+    }
+}
+
+/// Takes a seat until a deadline, at a price.
+#[utoipa::path(
+    tag = "booking",
+    request_body = NewReservation,
+    params(CommandHeaders, CommandQuery),
+    responses((status = 201, body = ReservationDocument), Problems),
+    security(("bearer" = [])),
+)]
+#[post("/v1/reservations")]
+pub(crate) async fn reserve(
+    state: web::Data<State>,
+    command: Command,
+    body: Body<NewReservation>,
+) -> Result<HttpResponse, Problem> {
+    let (engine, Body { value, bytes }) = (&state.node.engine, body);
+    let offering = engine.routes().offering(value.offering_id).await?;
+    let offering = offering.ok_or(Problem::from(OfferingRefusal::NotFound))?;
+    let use_case = Reserve {
+        reservation: ReservationId::from_uuid(engine.fresh_id()),
+        payment: PaymentId::from_uuid(engine.fresh_id()),
+        customer: command.principal(),
+        offering: value.offering_id,
+        resource: offering.resource,
+        seat: seat(value.starts_at, value.session_id)?,
+        party_size: value.party_size.0,
+        ends_at: value.ends_at,
+        expected_total: value.expected_total,
+    };
+    run(&state, &command, &bytes, use_case).await
+}
+
+/// A price to be named.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewQuote {
+    /// For what.
+    #[schema(value_type = String, format = Uuid)]
+    offering_id: OfferingId,
+    /// When, for a slot.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Timestamp>,
+    /// Which session, for a class.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    session_id: Option<SessionId>,
+    /// For how many people; 1 when left out.
+    #[schema(value_type = u32)]
+    #[serde(default)]
+    party_size: PartySize,
+}
+
+/// Names a price with its lines and the refund terms. Takes nothing.
+#[utoipa::path(
+    tag = "booking",
+    request_body = NewQuote,
+    responses((status = 200, body = QuoteShape), Problems),
+    security(("bearer" = [])),
+)]
+#[post("/v1/quotes")]
+pub(crate) async fn name_price(
+    state: web::Data<State>,
+    caller: Caller,
+    body: Body<NewQuote>,
+) -> Result<HttpResponse, Problem> {
+    let wanted = body.value;
+    seat(wanted.starts_at, wanted.session_id)?;
+    let found = super::offerings::find(&state, &caller, wanted.offering_id).await?;
+    let (position, terms, offering) = (found.position, found.value.terms(), found.value);
+    let drafted = Drafted {
+        provider: offering.provider,
+        resource: offering.resource_id,
+        title: offering.title,
+        kind: offering.kind,
+        terms,
+        availability: offering.status,
+        version: offering.version,
+    };
+    if wanted.party_size.0 == 0 {
+        let refusal = holdfast_commands::refusal::Refusal::InvalidPartySize;
+        return Err(refusals::problem(&refusal));
+    }
+    let named: Quote =
+        price(&drafted, wanted.party_size.0).map_err(|refusal| refusals::problem(&refusal))?;
+    Ok(read::at(position, &named))
+}
+
+/// What a read of one reservation takes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct One {
+    /// Wait until the views show this position, at most 2 s.
+    min_position: Option<u64>,
+    /// As it was at this position or instant; for auditors and admins.
+    as_of: Option<String>,
+}
+
+/// A reservation. For its customer and its provider, auditors and admins.
+#[utoipa::path(
+    tag = "booking",
+    params(("id" = String, Path, format = Uuid), One),
+    responses((status = 200, body = ReservationDocument), Problems),
+    security(("bearer" = [])),
+)]
+#[get("/v1/reservations/{id}")]
+pub(crate) async fn get(
+    state: web::Data<State>,
+    caller: Caller,
+    reservation: Id<ReservationId>,
+    query: Query<One>,
+) -> Result<HttpResponse, Problem> {
+    if let Some(as_of) = &query.0.as_of {
+        return super::audit::reservation_as_of(&state, &caller, reservation.0, as_of).await;
+    }
+    read::wait_for(&state, query.0.min_position).await?;
+    let found = read::find::<ReservationDocument>(&state, "reservations", reservation.0).await?;
+    let parties = [found.value.customer, found.value.provider];
+    if !is_office(&caller) && !parties.contains(&caller.principal) {
+        return Err(Problem::new(Code::NotFound));
+    }
+    Ok(read::at_revision(found.position, found.value.revision, &found.value))
+}
+
+/// Whether the caller sees everybody's things by office.
+pub(crate) fn is_office(caller: &Caller) -> bool {
+    caller.has(Role::Admin) || caller.has(Role::Auditor)
+}
+
+/// Which reservations.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// Only those that stand so.
+    #[param(value_type = Option<String>)]
+    status: Option<Status>,
+    /// Starting at this instant or later.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Starting before this instant.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+    /// At most so many.
+    limit: Option<u32>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// Wait until the views show this position, at most 2 s.
+    min_position: Option<u64>,
+}
+
+/// The caller's reservations, as a customer or as a provider, by start; everybody's for auditors
+/// and admins.
+#[utoipa::path(
+    tag = "booking",
+    params(Filter),
+    responses((status = 200, body = read::Page<ReservationDocument>), Problems),
+    security(("bearer" = [])),
+)]
+#[get("/v1/reservations")]
+pub(crate) async fn list(
+    state: web::Data<State>,
+    caller: Caller,
+    query: Query<Filter>,
+) -> Result<HttpResponse, Problem> {
+    let Filter { status, from, to, limit, cursor, min_position } = query.0;
+    read::wait_for(&state, min_position).await?;
+    let filter = format!("{status:?} {from:?} {to:?}");
+    let scope =
+        Scope { purpose: "reservations", principal: Some(caller.principal), filter: &filter };
+    let query = ListQuery {
+        party: (!is_office(&caller)).then(|| caller.principal.to_string()),
+        status: status.map(|status| status.name().to_owned()),
+        from: from.map(Timestamp::micros),
+        to: to.map(Timestamp::micros),
+        limit: read::page_limit(&state, limit)?,
+        ..ListQuery::default()
+    };
+    let wanted = read::Wanted { view: "reservations", query, cursor, scope };
+    read::list::<ReservationDocument>(&state, wanted).await
+}
+
+/// What belongs to a reservation, and in which part the caller acts on it. Somebody else's is not
+/// told apart from none.
+pub(crate) async fn concerned(
+    state: &State,
+    command: &Command,
+    reservation: ReservationId,
+) -> Result<(About, CancelledBy), Problem> {
+    let not_found = || Problem::from(ReservationRefusal::NotFound);
+    let about = state.node.engine.routes().reservation(reservation).await?;
+    let about = about.ok_or_else(not_found)?;
+    let part = if about.customer == command.principal() {
+        CancelledBy::Customer
+    } else if about.provider == command.principal() && command.acts_as(Role::Provider) {
+        CancelledBy::Provider
+    } else if command.acts_as(Role::Admin) {
+        CancelledBy::System
+    } else {
+        return Err(not_found());
+    };
+    Ok((about, part))
+}
+
+/// Says what a cancellation would return, and stands by it for a quarter of an hour.
+#[utoipa::path(
+    tag = "booking",
+    params(("id" = String, Path, format = Uuid), CommandHeaders, CommandQuery),
+    responses((status = 200, body = CancellationOffer), Problems),
+    security(("bearer" = [])),
+)]
+#[post("/v1/reservations/{id}/cancellation-quote")]
+pub(crate) async fn quote_cancellation(
+    state: web::Data<State>,
+    reservation: Id<ReservationId>,
+    command: Command,
+) -> Result<HttpResponse, Problem> {
+    let (about, by) = concerned(&state, &command, reservation.0).await?;
+    let id = CancellationQuoteId::from_uuid(state.node.engine.fresh_id());
+    let use_case = QuoteCancellation { about, quote: id, by };
+    run(&state, &command, b"", use_case).await
+}
+
+/// How a reservation is called off.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cancellation {
+    /// The terms that were accepted; judged at once when left out.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    quote_id: Option<CancellationQuoteId>,
+    /// Why: `illness`, `schedule_conflict`, `no_longer_needed`, `provider_unavailable` or `other`.
+    #[schema(value_type = Option<String>, example = "schedule_conflict")]
+    reason: Option<CancellationReason>,
+}
+
+/// Calls a reservation off. The seat is free at once; the money follows by the terms.
+#[utoipa::path(
+    tag = "booking",
+    request_body = Cancellation,
+    params(("id" = String, Path, format = Uuid), CommandHeaders, CommandQuery),
+    responses((status = 200, body = ReservationDocument), Problems),
+    security(("bearer" = [])),
+)]
+#[post("/v1/reservations/{id}/cancel")]
+pub(crate) async fn cancel(
+    state: web::Data<State>,
+    reservation: Id<ReservationId>,
+    command: Command,
+    body: OptionalBody<Cancellation>,
+) -> Result<HttpResponse, Problem> {
+    let (about, by) = concerned(&state, &command, reservation.0).await?;
+    let OptionalBody { value, bytes } = body;
+    let use_case = Cancel { about, by, quote: value.quote_id, reason: value.reason };
+    run(&state, &command, &bytes, use_case).await
+}
