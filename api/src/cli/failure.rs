@@ -115,9 +115,9 @@ impl From<RebuildError> for Failure {
         match why {
             RebuildError::Follow(why) => why.into(),
             RebuildError::Stopped => Self::Interrupted,
-            RebuildError::NoGeneration(_)
-            | RebuildError::Parked(_)
-            | RebuildError::NeverStill => Self::Conflict(why.to_string()),
+            RebuildError::NoGeneration(_) | RebuildError::Parked(_) | RebuildError::NeverStill => {
+                Self::Conflict(why.to_string())
+            }
         }
     }
 }

@@ -54,7 +54,8 @@ pub fn views_folder(config: &Config) -> Result<&Path, Failure> {
 pub async fn views(config: &Config) -> Result<Arc<SqliteReadStore>, Failure> {
     let folder = views_folder(config)?;
     if !migrations::file(folder).exists() {
-        let why = format!("there are no views in {}; `holdfast serve` fills them", folder.display());
+        let why =
+            format!("there are no views in {}; `holdfast serve` fills them", folder.display());
         return Err(Failure::Unavailable(why));
     }
     let steps = migrations::steps(folder).await?;

@@ -98,6 +98,50 @@ impl Progress {
     }
 }
 
+/// Work without an end: one line that changes on a terminal, a line every five seconds elsewhere.
+#[derive(Debug)]
+pub struct Endless {
+    name: String,
+    bar: Option<ProgressBar>,
+    silent: bool,
+    last: Instant,
+}
+
+impl Endless {
+    /// Work of this name.
+    pub fn new(mode: ProgressMode, name: &str) -> Self {
+        let terminal = io::stderr().is_terminal() && mode != ProgressMode::Plain;
+        let silent = mode == ProgressMode::None;
+        let bar = (terminal && !silent).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("  {prefix}  {elapsed}  {msg}") {
+                bar.set_style(style);
+            }
+            bar.with_prefix(name.to_owned())
+        });
+        Self { name: name.to_owned(), bar, silent, last: Instant::now() }
+    }
+
+    /// How it stands.
+    pub fn say(&mut self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+            bar.tick();
+        } else if !self.silent && self.last.elapsed() >= BETWEEN_LINES {
+            self.last = Instant::now();
+            tell(&format!("{}: {text}", self.name));
+        }
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// One plain line: how far, how fast, how long still.
 fn plain(name: &str, done: u64, total: u64, elapsed: Duration) -> String {
     let share = u128::from(done).saturating_mul(100).checked_div(u128::from(total)).unwrap_or(100);

@@ -70,15 +70,11 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
             (None, Some(id)) => Some(streams::around(log.as_ref(), id).await?),
             (None, None) => None,
         };
-        match chosen {
-            Some(chosen) => {
-                let found = streams::replay(log.as_ref(), &chosen, as_of, now).await?;
-                streams::show(arguments.output, &found)
-            }
-            None => {
-                let found = views::replay(log, as_of, now, arguments.progress).await?;
-                views::show(arguments.output, &found)
-            }
+        if let Some(chosen) = chosen {
+            let found = streams::replay(log.as_ref(), &chosen, as_of, now).await?;
+            return streams::show(arguments.output, &found);
         }
+        let found = views::replay(log, as_of, now, arguments.progress).await?;
+        views::show(arguments.output, &found)
     })
 }

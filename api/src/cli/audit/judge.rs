@@ -20,7 +20,8 @@ pub struct Anchor {
 impl FromStr for Anchor {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const SHAPE: &str = "a head is written POSITION:HASH, with 64 lower-case hexadecimal digits";
+        const SHAPE: &str =
+            "a head is written POSITION:HASH, with 64 lower-case hexadecimal digits";
         let (position, hash) = text.split_once(':').ok_or(SHAPE)?;
         let position = position.parse().map(Position).map_err(|_not_a_number| SHAPE)?;
         let hash = export::hash(hash).map_err(|_not_a_hash| SHAPE)?;
@@ -58,7 +59,7 @@ impl Judge {
     }
 
     /// Nothing can be read from here on.
-    pub fn unreadable(&mut self, place: String, why: String) {
+    pub fn unreadable(&mut self, place: &str, why: String) {
         self.unreadable = Some(Broken {
             what: format!("{place} cannot be read"),
             position: self.last.map_or(0, |batch| batch.last.0),
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_read_is_a_failure() {
         let mut judge = Judge::new(vec![]);
-        judge.unreadable("line 1 of x".to_owned(), "no JSON".to_owned());
+        judge.unreadable("line 1 of x", "no JSON".to_owned());
         assert!(!judge.finish().ok);
     }
 }

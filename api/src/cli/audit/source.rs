@@ -34,11 +34,7 @@ pub async fn log(feed: &dyn Feed, mut judge: Judge, mode: ProgressMode) -> Resul
 }
 
 /// Judges exports, one after the other, as one log.
-pub fn exports(
-    files: &[PathBuf],
-    mut judge: Judge,
-    mode: ProgressMode,
-) -> Result<Judge, Failure> {
+pub fn exports(files: &[PathBuf], mut judge: Judge, mode: ProgressMode) -> Result<Judge, Failure> {
     for file in files {
         let read = if file.as_os_str() == "-" {
             export(io::stdin().lock(), file, 0, &mut judge, mode)?
@@ -81,7 +77,7 @@ fn export(
         match parse(&bytes) {
             Ok(line) => judge.line(&line),
             Err(why) => {
-                judge.unreadable(format!("line {number} of {}", file.display()), why);
+                judge.unreadable(&format!("line {number} of {}", file.display()), why);
                 progress.clear();
                 return Ok(ControlFlow::Break(()));
             }

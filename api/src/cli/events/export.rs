@@ -54,7 +54,7 @@ pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
         match &arguments.out {
             None => {
                 let after = commit_before(feed, Position(arguments.from)).await?;
-                let mut out = BufWriter::new(io::stdout().lock());
+                let mut out = BufWriter::new(io::stdout());
                 write(feed, after, &mut out, arguments.progress).await?;
                 Ok(out.flush()?)
             }
@@ -76,11 +76,10 @@ pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
 
 fn taken(path: &Path, why: &io::Error) -> Failure {
     let path = path.display();
-    match why.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::Conflict(format!("{path} is there; go on with --resume, or name another"))
-        }
-        _ => Failure::Failed(format!("{path}: {why}")),
+    if why.kind() == io::ErrorKind::AlreadyExists {
+        Failure::Conflict(format!("{path} is there; go on with --resume, or name another"))
+    } else {
+        Failure::Failed(format!("{path}: {why}"))
     }
 }
 
@@ -134,10 +133,7 @@ async fn write(
 }
 
 /// The last commit that ends before a position: what comes after it is written.
-async fn commit_before(
-    feed: &dyn Feed,
-    from: Position,
-) -> Result<Option<StoredBatch>, Failure> {
+async fn commit_before(feed: &dyn Feed, from: Position) -> Result<Option<StoredBatch>, Failure> {
     let (mut before, mut number) = (None, 0);
     if from <= Position(1) {
         return Ok(None);

@@ -1,6 +1,7 @@
 //! `holdfast events tail`: the last events, and with `-f` those that come. What is kept in memory is
 //! bounded by the number of lines asked for.
 
+use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::str::FromStr;
 
@@ -16,19 +17,21 @@ const PAGE: usize = 512;
 
 /// Where to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Beginning {
     Start,
     End,
     Position(u64),
 }
 
-impl FromStr for From {
+impl FromStr for Beginning {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "start" => Ok(Self::Start),
             "end" => Ok(Self::End),
-            _ => text.parse().map(Self::Position).map_err(|_not_a_number| "start, end or a position"),
+            _ => {
+                text.parse().map(Self::Position).map_err(|_not_a_number| "start, end or a position")
+            }
         }
     }
 }
@@ -48,7 +51,7 @@ pub struct TailArguments {
     follow: bool,
     /// From this position on: a number, start, or end for the last lines only.
     #[arg(long, value_name = "POSITION", default_value = "end")]
-    from: From,
+    from: Beginning,
     /// How many of the last events to show with --from end.
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(0..=10_000))]
@@ -100,13 +103,15 @@ pub fn run(arguments: &TailArguments) -> Result<(), Failure> {
     let ended = offline::run(async {
         let log = offline::log(&config).await?;
         reached = past(log.as_ref(), arguments, &filter).await?;
-        while arguments.follow {
+        if !arguments.follow {
+            return Ok(());
+        }
+        loop {
             log.changed(reached).await;
             let page = log.stored(reached, PAGE).await?;
             reached = page.last().map_or(reached, |last| last.position);
             show(arguments.output, page.iter().filter(|event| filter.takes(event)))?;
         }
-        Ok(())
     });
     if matches!(ended, Err(Failure::Interrupted)) {
         output::tell(&format!("to go on: --from {}", reached.0.saturating_add(1)));
@@ -123,14 +128,14 @@ async fn past(
     let head = log.head().await?.position;
     let lines = usize::from(arguments.lines);
     let (mut at, most) = match arguments.from {
-        From::Start => (Position::START, None),
-        From::Position(from) => (Position(from.saturating_sub(1)), None),
+        Beginning::Start => (Position::START, None),
+        Beginning::Position(from) => (Position(from.saturating_sub(1)), None),
         // Without a filter the last events are the last positions; there may be gaps, which only
         // makes them fewer.
-        From::End if filter.is_empty() => {
+        Beginning::End if filter.is_empty() => {
             (Position(head.0.saturating_sub(u64::from(arguments.lines))), Some(lines))
         }
-        From::End => (Position::START, Some(lines)),
+        Beginning::End => (Position::START, Some(lines)),
     };
     let mut kept: VecDeque<StoredEvent> = VecDeque::new();
     while at < head {
@@ -154,9 +159,9 @@ async fn past(
     Ok(at)
 }
 
-fn show<'a>(
+fn show(
     format: Format,
-    events: impl IntoIterator<Item = &'a StoredEvent>,
+    events: impl Iterator<Item = impl Borrow<StoredEvent>>,
 ) -> Result<(), Failure> {
-    output::rows(format, events.into_iter().map(Shown::of), Shown::text)
+    output::rows(format, events.map(|event| Shown::of(event.borrow())), Shown::text)
 }

@@ -115,8 +115,7 @@ pub fn compare(arguments: &FillArguments) -> Result<(), Failure> {
         let workshop = Workshop::open(&config).await?;
         let registry = workshop.views.registry().await?;
         let named = arguments.generation;
-        let generation =
-            chosen(&registry, projector.as_ref(), named, GenerationState::Building)?;
+        let generation = chosen(&registry, projector.as_ref(), named, GenerationState::Building)?;
         let stop = CancellationToken::new();
         let found = workshop.rebuilder.compare(&projector, generation, &stop).await?;
         workshop.close().await;

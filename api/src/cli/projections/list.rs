@@ -77,14 +77,15 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
 
 fn text(row: &Row) -> String {
     let Row { view, generation, version, state, position, behind, parked, known } = row;
-    let mut text = format!(
-        "{view:<14} generation {generation:<4} v{version}  {state:<9} at {position:>9}, {behind} behind"
-    );
+    let mut text =
+        format!("{view:<14} generation {generation:<4} v{version}  {state:<9} at {position:>9}");
+    let mut also = |remark: String| text.push_str(&remark);
+    also(format!(", {behind} behind"));
     if *parked > 0 {
-        text.push_str(&format!(", {parked} keys parked"));
+        also(format!(", {parked} keys parked"));
     }
     if !known {
-        text.push_str(", of another release");
+        also(", of another release".to_owned());
     }
     text
 }

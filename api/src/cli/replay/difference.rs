@@ -24,7 +24,8 @@ pub fn leaves(document: &Value) -> BTreeMap<String, String> {
 }
 
 fn collect(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {

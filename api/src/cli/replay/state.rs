@@ -4,46 +4,46 @@
 use holdfast_commands::ports::Presenter as _;
 use holdfast_commands::state::{Known, State};
 use holdfast_domain::booking::calendar::{Calendar, Holder};
-use holdfast_domain::ids::{OfferingId, ReservationId, ResourceId, SessionId};
+use holdfast_domain::ids::{OfferingId, PaymentId, ReservationId, ResourceId, SessionId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::payment::Account;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::cli::Failure;
-use crate::http::present::Shown;
+use crate::http::present::{Shown, payment_summary};
 
 /// The document of a stream as it is known; null when nothing was written to it.
 pub fn document(stream: StreamId, known: &Known) -> Result<Value, Failure> {
     let Some(revision) = known.revision() else { return Ok(Value::Null) };
     let id = stream.id();
-    let absent = || Ok(Value::Null);
-    let bytes = match &known.state {
-        State::Resource(state) => match state.registered() {
-            Ok(resource) => Shown.resource(ResourceId::from_uuid(id), resource, revision),
-            Err(_absent) => return absent(),
-        },
-        State::Offering(state) => match state.drafted() {
-            Ok(offering) => Shown.offering(OfferingId::from_uuid(id), offering, revision),
-            Err(_absent) => return absent(),
-        },
-        State::Session(state) => match state.seats() {
-            Ok(seats) => Shown.session(SessionId::from_uuid(id), seats, revision),
-            Err(_absent) => return absent(),
-        },
-        State::Reservation(state) => match state.paper() {
-            Ok(paper) => Shown.reservation(ReservationId::from_uuid(id), paper, None, revision),
-            Err(_absent) => return absent(),
-        },
-        State::Calendar(calendar) => return claims(calendar),
-        State::Payment(payment) => match payment.account() {
-            Ok(account) => return self::account(account),
-            Err(_absent) => return absent(),
-        },
+    // A stream with a revision is there; its aggregate can only be absent before the first event.
+    let shown = match &known.state {
+        State::Resource(state) => state
+            .registered()
+            .ok()
+            .map(|resource| Shown.resource(ResourceId::from_uuid(id), resource, revision)),
+        State::Offering(state) => state
+            .drafted()
+            .ok()
+            .map(|offering| Shown.offering(OfferingId::from_uuid(id), offering, revision)),
+        State::Session(state) => {
+            state.seats().ok().map(|seats| Shown.session(SessionId::from_uuid(id), seats, revision))
+        }
+        State::Reservation(state) => state
+            .paper()
+            .ok()
+            .map(|paper| Shown.reservation(ReservationId::from_uuid(id), paper, None, revision)),
+        State::Calendar(calendar) => return Ok(claims(calendar)),
+        State::Payment(payment) => {
+            let account = payment.account().ok();
+            return Ok(account.map_or(Value::Null, |it| self::account(id, it)));
+        }
     };
-    Ok(serde_json::from_slice(&bytes)?)
+    Ok(shown.map(|bytes| serde_json::from_slice(&bytes)).transpose()?.unwrap_or_default())
 }
 
-fn claims(calendar: &Calendar) -> Result<Value, Failure> {
+fn claims(calendar: &Calendar) -> Value {
     let claims = calendar.allocations().map(|(hold, allocation)| {
         let holder = match &allocation.holder {
             Holder::Reservation(claim) => json!({
@@ -61,25 +61,19 @@ fn claims(calendar: &Calendar) -> Result<Value, Failure> {
         });
         (hold.to_string(), claim)
     });
-    Ok(json!({"claims": claims.collect::<serde_json::Map<_, _>>()}))
+    json!({"claims": claims.collect::<serde_json::Map<_, _>>()})
 }
 
-fn account(account: &Account) -> Result<Value, Failure> {
+fn account(id: Uuid, account: &Account) -> Value {
     let refunds = account.refunds.iter().map(|(id, refund)| {
-        let stage = format!("{:?}", refund.stage);
-        (id.to_string(), json!({"amount": refund.amount, "reason": refund.reason, "stage": stage}))
+        (id.to_string(), json!({"amount": refund.amount, "reason": refund.reason}))
     });
-    Ok(json!({
+    json!({
+        "payment": payment_summary(PaymentId::from_uuid(id), account),
         "reservation": account.reservation,
         "customer": account.customer,
-        "amount": account.amount,
-        "stage": format!("{:?}", account.stage),
         "attempts": account.attempts,
-        "captured": account.captured,
-        "refunded": account.refunded(),
-        "refund_pending": account.refund_pending(),
         "refund_owed": account.refund_owed(),
-        "last_decline": account.last_decline,
         "refunds": refunds.collect::<serde_json::Map<_, _>>(),
-    }))
+    })
 }

@@ -131,9 +131,11 @@ fn text(folded: &Folded) -> String {
             lines.push(format!("  since then: {}", now.events.join(" · ")));
         }
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
-        lines.extend(now.different.iter().map(|one| {
-            format!("    {:<36} {} → {}", one.path, shown(&one.then), shown(&one.now))
-        }));
+        lines.extend(
+            now.different.iter().map(|one| {
+                format!("    {:<36} {} → {}", one.path, shown(&one.then), shown(&one.now))
+            }),
+        );
     }
     lines.join("\n")
 }

@@ -21,7 +21,8 @@ const LOCK: &str = "log.lock";
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../../migrations/eventlog/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator =
+    sqlx::migrate!("../../../migrations/eventlog/sqlite");
 
 /// Why a log was not opened.
 #[derive(Debug, thiserror::Error)]

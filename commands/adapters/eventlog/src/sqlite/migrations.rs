@@ -59,8 +59,11 @@ pub async fn steps(folder: &Path) -> Result<Vec<Step>, OpenError> {
             state,
         });
     }
-    steps.extend(applied.into_iter().map(|(version, (description, _))| {
-        Step { version, description, sql: String::new(), state: StepState::Unknown }
+    steps.extend(applied.into_iter().map(|(version, (description, _))| Step {
+        version,
+        description,
+        sql: String::new(),
+        state: StepState::Unknown,
     }));
     Ok(steps)
 }

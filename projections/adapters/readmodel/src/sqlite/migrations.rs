@@ -50,8 +50,7 @@ pub async fn steps(folder: &Path) -> Result<Vec<Step>, StoreError> {
     let mut applied = BTreeMap::new();
     if path.exists() {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let mut connection =
-            SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
         applied = made(&mut connection).await?;
         connection.close().await.map_err(unavailable)?;
     }
@@ -69,8 +68,11 @@ pub async fn steps(folder: &Path) -> Result<Vec<Step>, StoreError> {
             state,
         });
     }
-    steps.extend(applied.into_iter().map(|(version, (description, _))| {
-        Step { version, description, sql: String::new(), state: StepState::Unknown }
+    steps.extend(applied.into_iter().map(|(version, (description, _))| Step {
+        version,
+        description,
+        sql: String::new(),
+        state: StepState::Unknown,
     }));
     Ok(steps)
 }
