@@ -35,6 +35,7 @@ Exit codes:
   4    a conflict or an unmet precondition
   5    a store or a service is unavailable
   130  interrupted
+  141  nobody reads the output any more
 
 Every setting has three spellings: a flag (--log-url), a variable (HOLDFAST_LOG_URL) and a key of
 holdfast.toml (log_url). The flag wins over the variable, the variable over the file.";
@@ -92,7 +93,9 @@ pub fn run() -> ExitCode {
     match dispatch(&Cli::command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(&failure.to_string());
+            if !matches!(failure, Failure::Unread) {
+                output::complain(&failure.to_string());
+            }
             ExitCode::from(failure.exit_code())
         }
     }

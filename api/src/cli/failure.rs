@@ -28,6 +28,9 @@ pub enum Failure {
     /// Somebody pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// Who read the output has gone, as `head` does. Nobody wants to hear about it.
+    #[error("nobody reads the output any more")]
+    Unread,
 }
 
 impl Failure {
@@ -40,18 +43,25 @@ impl Failure {
             Self::Conflict(_) => 4,
             Self::Unavailable(_) => 5,
             Self::Interrupted => 130,
+            Self::Unread => 141,
         }
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(why: std::io::Error) -> Self {
+        if why.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::Unread;
+        }
         Self::Failed(why.to_string())
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(why: serde_json::Error) -> Self {
+        if why.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe) {
+            return Self::Unread;
+        }
         Self::Failed(why.to_string())
     }
 }

@@ -25,6 +25,12 @@ pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
     })
 }
 
+/// What has to be added to a command that is shown, so that it is about the same folder.
+pub fn data_flag(config: &Config) -> String {
+    let data = &config.data;
+    if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
+}
+
 /// The log, to read.
 pub async fn log(config: &Config) -> Result<Arc<SqliteLogReader>, Failure> {
     Ok(Arc::new(SqliteLogReader::open(log_folder(config)?).await?))

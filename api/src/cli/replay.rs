@@ -12,6 +12,7 @@ use holdfast_domain::ids::ReservationId;
 use holdfast_domain::log::StreamId;
 
 use self::as_of::AsOf;
+use self::streams::Chosen;
 use super::output::Format;
 use super::progress::ProgressMode;
 use super::settings::OfflineFlags;
@@ -66,7 +67,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     offline::run(async {
         let log = offline::log(&config).await?;
         let chosen = match (arguments.stream, arguments.reservation) {
-            (Some(stream), _) => Some(vec![stream]),
+            (Some(stream), _) => Some(Chosen::whole(stream)),
             (None, Some(id)) => Some(streams::around(log.as_ref(), id).await?),
             (None, None) => None,
         };

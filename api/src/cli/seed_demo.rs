@@ -114,9 +114,9 @@ pub fn run(arguments: &SeedArguments) -> Result<(), Failure> {
         ended => ended?,
     }
     output::one(arguments.output, &tally, Tally::text)?;
-    let url = arguments.url.trim_end_matches('/');
+    let (url, data) = (arguments.url.trim_end_matches('/'), offline::data_flag(&config));
     output::tell(&format!(
-        "look at  {url}/docs\n         holdfast events tail -f\n         holdfast audit verify"
+        "look at  {url}/docs\n         holdfast events tail{data} -f\n         holdfast audit verify{data}"
     ));
     Ok(())
 }

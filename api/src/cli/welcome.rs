@@ -2,9 +2,9 @@
 //! what to try next. For a person at a terminal; programs read the log lines.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
+use super::offline::data_flag;
 use crate::config::Config;
 
 /// A subject for the first token; anybody may be anybody on a new node.
@@ -76,7 +76,7 @@ pub fn text(ready: &Ready<'_>) -> String {
 
 /// The exact next commands.
 fn next(config: &Config, url: &str) -> Vec<String> {
-    let data = data_flag(&config.data);
+    let data = data_flag(config);
     let elsewhere =
         if url == "http://127.0.0.1:8080" { String::new() } else { format!(" --url {url}") };
     if config.tokens.jwks_url.is_some() {
@@ -90,10 +90,6 @@ fn next(config: &Config, url: &str) -> Vec<String> {
         format!("  holdfast events tail{data} -f"),
         "  Ctrl-C stops the node; nothing that was acknowledged is lost.".to_owned(),
     ]
-}
-
-fn data_flag(data: &Path) -> String {
-    if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
 }
 
 #[cfg(test)]

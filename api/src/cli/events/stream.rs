@@ -45,7 +45,10 @@ pub fn run(arguments: &StreamArguments) -> Result<(), Failure> {
             events.extend(page.iter().map(Shown::of));
         }
         if events.is_empty() {
-            let why = format!("{name}: no event from revision {} on", arguments.from);
+            let why = match arguments.from {
+                0 => format!("{name}: there is no such stream"),
+                from => format!("{name}: it has no event from revision {from} on"),
+            };
             return Err(Failure::Conflict(why));
         }
         output::rows(arguments.output, events, Shown::text)

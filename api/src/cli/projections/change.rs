@@ -66,7 +66,8 @@ fn take_over(arguments: &ChangeArguments, state: GenerationState) -> Result<(), 
         workshop.close().await;
         let view = projector.name();
         output::line(&format!("{view}  generation {next} is read now", next = next.0))?;
-        output::tell(&format!("to take it back:  holdfast projections undo {view} --yes"));
+        let data = offline::data_flag(&config);
+        output::tell(&format!("to take it back:  holdfast projections undo {view}{data} --yes"));
         Ok(())
     })
 }

@@ -96,9 +96,10 @@ pub fn rebuild(arguments: &FillArguments) -> Result<(), Failure> {
             let Rebuilt { view, generation, position, parked } = rebuilt;
             format!("{view}  generation {generation} filled up to {position}, {parked} keys parked")
         })?;
-        let view = projector.name();
+        let (view, data) = (projector.name(), offline::data_flag(&config));
         output::tell(&format!(
-            "next:  holdfast projections compare {view}\n       holdfast projections switch {view}"
+            "next:  holdfast projections compare {view}{data}\n       \
+             holdfast projections switch {view}{data}"
         ));
         Ok(())
     });

@@ -1,6 +1,6 @@
 //! Single streams as of then: the fold of each, and how it differs from now.
 
-use holdfast_commands::state::Known;
+use holdfast_commands::state::{Known, State};
 use holdfast_domain::booking::{payment_stream, reservation_stream};
 use holdfast_domain::ids::ReservationId;
 use holdfast_domain::log::{Feed, Recorded, Revision, StoredEvent, StreamId};
@@ -43,41 +43,90 @@ pub struct Now {
     pub different: Vec<Different>,
 }
 
-/// The streams of a reservation: itself, its payment, and who decides about its seat.
-pub async fn around(feed: &dyn Feed, id: ReservationId) -> Result<Vec<StreamId>, Failure> {
+/// Which streams, and what of them is of interest.
+#[derive(Debug)]
+pub struct Chosen {
+    streams: Vec<StreamId>,
+    claim: Option<Claim>,
+}
+
+/// The seat of one reservation in the stream that decides about many.
+#[derive(Debug)]
+struct Claim {
+    authority: StreamId,
+    reservation: String,
+    /// Every hold that the reservation ever had, as events name them.
+    holds: Vec<String>,
+}
+
+impl Chosen {
+    /// All of one stream.
+    pub fn whole(stream: StreamId) -> Self {
+        Self { streams: vec![stream], claim: None }
+    }
+
+    /// What of a stream's state is of interest.
+    fn state(&self, stream: StreamId, mut state: Value) -> Value {
+        let Some(claim) = self.claim.as_ref().filter(|claim| claim.authority == stream) else {
+            return state;
+        };
+        if let Some(claims) = state.pointer_mut("/claims").and_then(Value::as_object_mut) {
+            let own = |one: &Value| {
+                let by = one.pointer("/by/reservation").and_then(Value::as_str);
+                by == Some(claim.reservation.as_str())
+            };
+            claims.retain(|_hold, one| own(one));
+        }
+        state
+    }
+
+    /// Whether an event of a stream is of interest.
+    fn takes(&self, stream: StreamId, event: &StoredEvent) -> bool {
+        let Some(claim) = self.claim.as_ref().filter(|claim| claim.authority == stream) else {
+            return true;
+        };
+        let payload = String::from_utf8_lossy(&event.payload);
+        claim.holds.iter().any(|hold| payload.contains(hold))
+    }
+}
+
+/// The streams of a reservation: itself, its payment, and its seat.
+pub async fn around(feed: &dyn Feed, id: ReservationId) -> Result<Chosen, Failure> {
     let stream = reservation_stream(id);
     let known = fold(stream, &load(feed, stream).await?)?;
-    let holdfast_commands::state::State::Reservation(reservation) = &known.state else {
-        return Ok(vec![stream]);
-    };
+    let State::Reservation(reservation) = &known.state else { return Ok(Chosen::whole(stream)) };
     let missing = |_absent| Failure::Conflict(format!("{stream}: there is no such reservation"));
-    let booking = &reservation.paper().map_err(missing)?.booking;
+    let paper = reservation.paper().map_err(missing)?;
+    let booking = &paper.booking;
+    let authority = booking.authority.stream();
     let mut streams = vec![stream];
     streams.extend(booking.payment.map(payment_stream));
-    streams.push(booking.authority.stream());
-    Ok(streams)
+    streams.push(authority);
+    let holds = vec![booking.hold.to_string(), paper.hold.to_string()];
+    Ok(Chosen { streams, claim: Some(Claim { authority, reservation: id.to_string(), holds }) })
 }
 
 /// Folds each stream up to there; with `now`, also to its end.
 pub async fn replay(
     feed: &dyn Feed,
-    streams: &[StreamId],
+    chosen: &Chosen,
     as_of: AsOf,
     now: bool,
 ) -> Result<Vec<Folded>, Failure> {
     let mut found = Vec::new();
-    for stream in streams.iter().copied() {
+    for stream in chosen.streams.iter().copied() {
         let events = load(feed, stream).await?;
         if events.is_empty() {
             return Err(Failure::Conflict(format!("{stream}: there is no such stream")));
         }
         let covered = events.iter().take_while(|event| as_of.covers(event)).count();
         let (then, since) = events.split_at_checked(covered).unwrap_or((&events, &[]));
-        let state = state::document(stream, &fold(stream, then)?)?;
+        let state = chosen.state(stream, state::document(stream, &fold(stream, then)?)?);
         let last = then.last();
         let different = if now {
-            let latest = state::document(stream, &fold(stream, &events)?)?;
-            let events = since.iter().map(|event| event.name.clone()).collect();
+            let latest = chosen.state(stream, state::document(stream, &fold(stream, &events)?)?);
+            let since = since.iter().filter(|event| chosen.takes(stream, event));
+            let events = since.map(|event| event.name.clone()).collect();
             Some(Now { events, different: difference::between(&state, &latest) })
         } else {
             None

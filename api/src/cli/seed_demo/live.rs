@@ -101,6 +101,8 @@ async fn seat(
         let answer = client.get(Who::Customer(0), &path).await?;
         let items = answer.body.pointer("/items").and_then(|items| items.as_array());
         let starts = items.into_iter().flatten().filter_map(|slot| slot.get("starts_at")?.as_str());
+        // Free starts stand close together; only those on the hour leave room for each other.
+        let starts = starts.filter(|start| start.ends_with(":00:00Z"));
         free.extend(starts.take(USED_MAX).map(ToOwned::to_owned));
     }
     Ok(free.pop_front().map(|start| ("starts_at", start)))
