@@ -16,9 +16,9 @@ use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
+use crate::published::Published;
 use crate::reader::Reader;
 use crate::rebuild::RebuildError;
-use crate::registry::Registry;
 use crate::status::Status;
 
 /// How a runner goes about it.
@@ -52,19 +52,6 @@ impl Default for Options {
             failpoint: no_failpoint,
         }
     }
-}
-
-/// What a runner shows to readers.
-#[derive(Debug)]
-pub struct Published {
-    /// Documents in memory.
-    pub cache: Cache,
-    /// How far the live views are. Sent after each commit and each switch: look for changes then.
-    pub position: watch::Sender<Position>,
-    /// Its account of itself.
-    pub status: watch::Sender<Status>,
-    /// The generations that are read; none before it knows them.
-    pub registry: watch::Sender<Option<Arc<Registry>>>,
 }
 
 /// Keeps the live views up to date.
@@ -121,16 +108,22 @@ impl Runner {
     }
 
     /// Says in the log and the status why it does not go on, for now or for good.
-    #[expect(clippy::cognitive_complexity, reason = "the logging macros count as branches")]
     fn say(&self, why: &FollowError) {
-        let reason = Some(why.to_string());
         if why.passes() {
-            tracing::warn!(%why, "the views cannot go on now; trying again");
-            self.published.status.send_modify(|status| status.trouble = reason);
+            self.falter(why);
         } else {
-            tracing::error!(%why, "the views have halted");
-            self.published.status.send_modify(|status| status.halted = reason);
+            self.halt(why);
         }
+    }
+
+    fn falter(&self, why: &FollowError) {
+        tracing::warn!(%why, "the views cannot go on now; trying again");
+        self.published.status.send_modify(|status| status.trouble = Some(why.to_string()));
+    }
+
+    fn halt(&self, why: &FollowError) {
+        tracing::error!(%why, "the views have halted");
+        self.published.status.send_modify(|status| status.halted = Some(why.to_string()));
     }
 
     async fn follow(&self, stop: &CancellationToken) -> Result<(), FollowError> {

@@ -50,9 +50,10 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
 
 fn failure(why: &StartError) -> Failure {
     match why {
-        StartError::Listen { .. } | StartError::Log(_) | StartError::Views(_) => {
-            Failure::Unavailable(why.to_string())
-        }
+        StartError::Listen { .. }
+        | StartError::Log(_)
+        | StartError::Unread(_)
+        | StartError::Views(_) => Failure::Unavailable(why.to_string()),
         StartError::Keys(_)
         | StartError::OwnKey(_)
         | StartError::Client(_)

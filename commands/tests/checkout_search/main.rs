@@ -4,8 +4,6 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test may fail, and says how far it looked"
 )]
@@ -14,6 +12,7 @@ mod model;
 mod moves;
 mod promises;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use holdfast_domain::booking::reservation::Stage as Paperwork;
@@ -31,14 +30,14 @@ struct Found {
 }
 
 fn search(fault: Fault, states_max: usize) -> Found {
-    let first = start();
+    let first = start(fault);
     let mut found =
         Found { states: 0, at_rest: 0, refunded_late: 0, reinstated: 0, violation: None };
     let mut seen: BTreeMap<u64, Option<(u64, String)>> = BTreeMap::from([(first.key(), None)]);
     let mut queue = VecDeque::from([first]);
     while let Some(node) = queue.pop_front() {
         found.states += 1;
-        let next = moves(&node, fault);
+        let next = moves(&node);
         let complaint =
             bad(&node).or_else(|| next.is_empty().then(|| bad_at_rest(&node)).flatten());
         if let Some(what) = complaint {
@@ -57,8 +56,8 @@ fn search(fault: Fault, states_max: usize) -> Found {
         assert!(found.states < states_max, "the search does not end");
         for (label, after) in next {
             let key = after.key();
-            if !seen.contains_key(&key) {
-                seen.insert(key, Some((node.key(), label)));
+            if let Entry::Vacant(unseen) = seen.entry(key) {
+                unseen.insert(Some((node.key(), label)));
                 queue.push_back(after);
             }
         }

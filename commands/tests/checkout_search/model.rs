@@ -73,6 +73,7 @@ pub(crate) struct Node {
     pub(crate) states: States,
     pub(crate) customers: [Customer; 2],
     pub(crate) now: Timestamp,
+    pub(crate) fault: Fault,
 }
 
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl Presenter for Blind {
 }
 
 pub(crate) fn id(n: u128) -> Uuid {
-    Uuid::from_u128(0x018f_2a10_7c5e_7000_8000_0000_0000_0000 + n)
+    Uuid::from_u128(0x018f_2a10_7c5e_7000_8000_0000_0000_0000 | n)
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -161,7 +162,7 @@ pub(crate) fn request(dedupe: &str) -> Request {
     }
 }
 
-pub(crate) fn start() -> Node {
+pub(crate) fn start(fault: Fault) -> Node {
     let terms = Terms {
         duration_minutes: 60,
         price: price(),
@@ -216,15 +217,11 @@ pub(crate) fn start() -> Node {
         let known = states.entry(stream).or_insert_with(|| Known::absent(stream));
         known.state = known.state.clone().evolve(&event);
     }
-    Node { states, customers: Default::default(), now: at("2026-03-09T00:00:00Z") }
+    Node { states, customers: Default::default(), now: at("2026-03-09T00:00:00Z"), fault }
 }
 
 impl Node {
-    pub(crate) fn decide(
-        &mut self,
-        use_case: &dyn UseCase,
-        fault: Fault,
-    ) -> Result<Outcome, Refusal> {
+    pub(crate) fn decide(&mut self, use_case: &dyn UseCase) -> Result<Outcome, Refusal> {
         let presenter: Arc<dyn Presenter> = Arc::new(Blind);
         let mut states = self.states.clone();
         let mut world = World::new(&mut states, self.now, &presenter);
@@ -232,7 +229,7 @@ impl Node {
         let journal = world.into_journal();
         // Facts are applied here, so that a fault can leave one out.
         for (stream, event) in journal {
-            if leaves_out(fault, &event) {
+            if leaves_out(self.fault, &event) {
                 continue;
             }
             let known = self.states.entry(stream).or_insert_with(|| Known::absent(stream));

@@ -24,27 +24,22 @@ pub(crate) const DECLINES_MAX: [u8; 2] = [1, 0];
 pub(crate) const ATTEMPTS_MAX: [u32; 2] = [2, 1];
 
 /// Everything that can happen next.
-pub(crate) fn moves(node: &Node, fault: Fault) -> Vec<(String, Node)> {
+pub(crate) fn moves(node: &Node) -> Vec<(String, Node)> {
     let mut next = Vec::new();
     for customer in 0..2 {
-        customer_moves(node, customer, fault, &mut next);
+        customer_moves(node, customer, &mut next);
         match node.customers[customer].in_flight.clone() {
             Some((call, for_caller)) => {
-                provider_moves(node, customer, &call, for_caller, fault, &mut next);
+                provider_moves(node, customer, &call, for_caller, &mut next);
             }
-            None => runner_moves(node, customer, fault, &mut next),
+            None => runner_moves(node, customer, &mut next),
         }
     }
     time_moves(node, &mut next);
     next
 }
 
-pub(crate) fn customer_moves(
-    node: &Node,
-    customer: usize,
-    fault: Fault,
-    next: &mut Vec<(String, Node)>,
-) {
+pub(crate) fn customer_moves(node: &Node, customer: usize, next: &mut Vec<(String, Node)>) {
     let about = about(customer);
     if node.paper(customer).is_none() {
         let mut after = node.clone();
@@ -59,7 +54,7 @@ pub(crate) fn customer_moves(
             ends_at: None,
             expected_total: None,
         };
-        if after.decide(&reserve, fault).is_ok() {
+        if after.decide(&reserve).is_ok() {
             next.push((format!("{customer} holds"), after));
         }
         return;
@@ -74,7 +69,7 @@ pub(crate) fn customer_moves(
             payment_key: format!("key-{attempts}"),
             amount: price(),
         };
-        if let Ok(outcome) = after.decide(&confirm, fault)
+        if let Ok(outcome) = after.decide(&confirm)
             && let Step::Call(call) = outcome.step
         {
             after.customers[customer].in_flight = Some((call, true));
@@ -84,24 +79,19 @@ pub(crate) fn customer_moves(
     if customer == 0 && !node.customers[customer].cancelled {
         let mut after = node.clone();
         let cancel = Cancel { about, by: CancelledBy::Customer, quote: None, reason: None };
-        if after.decide(&cancel, fault).is_ok() {
+        if after.decide(&cancel).is_ok() {
             after.customers[customer].cancelled = true;
             next.push((format!("{customer} cancels"), after));
         }
     }
 }
 
-pub(crate) fn runner_moves(
-    node: &Node,
-    customer: usize,
-    fault: Fault,
-    next: &mut Vec<(String, Node)>,
-) {
-    if node.paper(customer).is_none() || ignores(node, customer, fault) {
+pub(crate) fn runner_moves(node: &Node, customer: usize, next: &mut Vec<(String, Node)>) {
+    if node.paper(customer).is_none() || ignores(node, customer) {
         return;
     }
     let mut after = node.clone();
-    let Ok(outcome) = after.decide(&Advance { about: about(customer) }, fault) else { return };
+    let Ok(outcome) = after.decide(&Advance { about: about(customer) }) else { return };
     if let Step::Call(call) = outcome.step {
         after.customers[customer].in_flight = Some((call, false));
     }
@@ -110,11 +100,11 @@ pub(crate) fn runner_moves(
     }
 }
 
-pub(crate) fn ignores(node: &Node, customer: usize, fault: Fault) -> bool {
+pub(crate) fn ignores(node: &Node, customer: usize) -> bool {
     let gone = node
         .paper(customer)
         .is_some_and(|paper| matches!(paper.stage, Paperwork::Expired | Paperwork::Abandoned));
-    fault == Fault::LateIgnored && gone
+    node.fault == Fault::LateIgnored && gone
 }
 
 /// The provider acts on a call, or it is lost before or after.
@@ -123,7 +113,6 @@ pub(crate) fn provider_moves(
     customer: usize,
     call: &Call,
     for_caller: bool,
-    fault: Fault,
     next: &mut Vec<(String, Node)>,
 ) {
     let lossy = node.customers[customer].losses < LOSSES_MAX[customer];
@@ -132,20 +121,20 @@ pub(crate) fn provider_moves(
             continue;
         }
         let mut acted = node.clone();
-        let Some(said) = act(&mut acted, customer, call, declines, fault) else { continue };
+        let Some(said) = act(&mut acted, customer, call, declines) else { continue };
         let mut heard = acted.clone();
         heard.customers[customer].in_flight = None;
-        report(&mut heard, customer, said, for_caller, fault);
+        report(&mut heard, customer, said, for_caller);
         next.push((format!("the provider answers {customer} {call:?}"), heard));
         if lossy {
             acted.customers[customer].losses += 1;
-            lose(acted, customer, call, for_caller, fault, next);
+            lose(acted, customer, call, for_caller, next);
         }
     }
     if lossy {
         let mut lost = node.clone();
         lost.customers[customer].losses += 1;
-        lose(lost, customer, call, for_caller, fault, next);
+        lose(lost, customer, call, for_caller, next);
     }
 }
 
@@ -155,7 +144,6 @@ pub(crate) fn lose(
     customer: usize,
     call: &Call,
     for_caller: bool,
-    fault: Fault,
     next: &mut Vec<(String, Node)>,
 ) {
     let mut died = node.clone();
@@ -168,7 +156,7 @@ pub(crate) fn lose(
     let said = match call {
         Call::Capture { attempt, .. } => Said::OfCapture {
             attempt: *attempt,
-            outcome: if fault == Fault::LostIsDeclined {
+            outcome: if unknown.fault == Fault::LostIsDeclined {
                 ConfirmOutcome::Declined { code: "TIMEOUT".into() }
             } else {
                 ConfirmOutcome::Unknown { next_try_at }
@@ -178,18 +166,13 @@ pub(crate) fn lose(
             Said::OfRefund { refund: *refund, outcome: RefundOutcome::Unknown { next_try_at } }
         }
     };
-    report(&mut unknown, customer, said, for_caller, fault);
+    report(&mut unknown, customer, said, for_caller);
     next.push((format!("{customer}'s answer is lost"), unknown));
 }
 
 /// What the provider does and says. `None` when this outcome cannot be.
-pub(crate) fn act(
-    node: &mut Node,
-    customer: usize,
-    call: &Call,
-    declines: bool,
-    fault: Fault,
-) -> Option<Said> {
+pub(crate) fn act(node: &mut Node, customer: usize, call: &Call, declines: bool) -> Option<Said> {
+    let fault = node.fault;
     let entry = &mut node.customers[customer];
     match call {
         Call::Capture { attempt, idempotency_key, amount, ask, .. } => {
@@ -223,9 +206,10 @@ pub(crate) fn act(
             if declines {
                 return None;
             }
-            let key = match fault {
-                Fault::RefundWithoutKey => format!("{idempotency_key}-{tries}-{}", entry.losses),
-                _ => idempotency_key.clone(),
+            let key = if fault == Fault::RefundWithoutKey {
+                format!("{idempotency_key}-{tries}-{}", entry.losses)
+            } else {
+                idempotency_key.clone()
             };
             if entry.ledger.returned.insert(key) {
                 entry.ledger.returned_sum += amount.minor();
@@ -240,10 +224,10 @@ pub(crate) fn refund_name(refund: RefundId) -> String {
     refund.to_string()
 }
 
-pub(crate) fn report(node: &mut Node, customer: usize, said: Said, for_caller: bool, fault: Fault) {
+pub(crate) fn report(node: &mut Node, customer: usize, said: Said, for_caller: bool) {
     let about = about(customer);
     let captured = matches!(said, Said::OfCapture { outcome: ConfirmOutcome::Captured { .. }, .. });
-    if fault == Fault::ConfirmAnyway && captured {
+    if node.fault == Fault::ConfirmAnyway && captured {
         let stream = reservation_stream(about.reservation);
         let event =
             Event::from(ReservationEvent::Confirmed { paid: price(), confirmed_at: node.now });
@@ -251,10 +235,10 @@ pub(crate) fn report(node: &mut Node, customer: usize, said: Said, for_caller: b
         known.state = known.state.clone().evolve(&event);
     }
     let report = Report { about, order: about.payment.unwrap(), said, for_caller };
-    if ignores(node, customer, fault) {
+    if ignores(node, customer) {
         return;
     }
-    node.decide(&report, fault).unwrap();
+    node.decide(&report).unwrap();
 }
 
 /// The clock jumps to the next instant at which anything changes.

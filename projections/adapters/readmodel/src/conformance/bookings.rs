@@ -103,6 +103,7 @@ impl World {
             party_size: 1,
             starts: place.zone.intent(booking.time.start()),
             booked: booking.time,
+            blocks: Self::terms().blocks(booking.time),
             quote: Quote {
                 lines: vec![line],
                 total: price(),

@@ -1,0 +1,113 @@
+//! Holding a time: what is free, who gets it, and what is refused before anything is written.
+
+use futures_util::future::join_all;
+use holdfast_domain::actor::Role;
+use holdfast_tests::answer::text;
+use holdfast_tests::caller::krw;
+use holdfast_tests::fixtures::slot_offering;
+use holdfast_tests::world::{World, instant, monday};
+use serde_json::json;
+
+fn at(times: &[&str]) -> Vec<String> {
+    times.iter().map(|time| instant(&monday(time)).to_string()).collect()
+}
+
+/// A01.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booked_time_is_not_offered_and_neither_is_what_is_left_too_short() {
+    let (world, customer) = (World::new().await, 1);
+    let (mentor, customer) = (world.mentor().await, world.customer(customer));
+    let held = customer.reserve(&mentor.o30, &monday("11:00")).await;
+    customer.confirm(held.created(), "sim_approve_1").await.ok();
+    let (from, to) = (monday("00:00"), "2026-03-10T00:00:00+09:00");
+    let hours = customer.free_starts(&mentor.o60, &from, to).await;
+    assert_eq!(hours, at(&["10:00", "14:00", "15:00", "16:00", "17:00"]));
+    let halves = customer.free_starts(&mentor.o30, &from, to).await;
+    assert_eq!(halves.get(..3), Some(&*at(&["10:00", "10:30", "11:30"])));
+    assert!(!halves.contains(&at(&["11:00"])[0]));
+    world.close().await;
+}
+
+/// A02.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_callers_for_one_time_one_has_it() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let callers: Vec<_> = (1..=50).map(|number| world.customer(number)).collect();
+    let start = monday("14:00");
+    let answers = join_all(callers.iter().map(|caller| caller.reserve(&mentor.o60, &start))).await;
+    let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(winners.len(), 1);
+    for loser in answers.iter().filter(|answer| answer.status != 201) {
+        let problem = loser.refused(409, "slot_taken");
+        assert!(!problem["alternatives"].as_array().unwrap().is_empty());
+    }
+    let history = world.history().await;
+    assert_eq!(history.count("calendar.hold_placed"), 1);
+    assert_eq!(history.count("reservation.requested"), 1);
+    // The same winner once the node has read its log again.
+    let auditor = world.auditor();
+    let shown = auditor.see("/v1/reservations").await;
+    assert_eq!(shown.ok()["items"][0]["id"], winners[0].body["id"]);
+    world.close().await;
+}
+
+/// A03.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_that_touch_do_not_overlap() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    world.customer(1).reserve(&mentor.o60, &monday("14:00")).await.created();
+    world.customer(2).reserve(&mentor.o60, &monday("15:00")).await.created();
+    let before = world.customer(3).reserve(&mentor.o60, &monday("13:00")).await;
+    before.refused(409, "outside_schedule");
+    world.close().await;
+}
+
+/// A04.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_cannot_be_booked_says_why_and_writes_nothing() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let draft = slot_offering(&mentor.resource, 60, 50_000);
+    let draft = mentor.caller.post("/v1/offerings", &draft).await;
+    let draft = text(draft.created(), "id");
+    world.clock_to(&monday("12:00")).await;
+    let (before, customer) = (world.head().await, world.customer(1));
+    for (time, code) in
+        [("12:30", "outside_schedule"), ("17:30", "outside_schedule"), ("10:00", "in_the_past")]
+    {
+        customer.reserve(&mentor.o60, &monday(time)).await.refused(409, code);
+    }
+    let short = json!({
+        "offering_id": mentor.o60, "starts_at": monday("14:00"), "ends_at": monday("14:45"),
+    });
+    customer.post("/v1/reservations", &short).await.refused(409, "duration_mismatch");
+    customer.reserve(&draft, &monday("14:00")).await.refused(409, "offer_not_open");
+    let herself = world.caller(&[Role::Provider, Role::Customer], 1);
+    assert_eq!(herself.id, mentor.caller.id);
+    herself.reserve(&mentor.o60, &monday("14:00")).await.refused(409, "self_booking");
+    let dearer = json!({
+        "offering_id": mentor.o60, "starts_at": monday("14:00"), "expected_total": krw(49_999),
+    });
+    let dearer = customer.post("/v1/reservations", &dearer).await;
+    assert_eq!(dearer.refused(409, "amount_mismatch")["due"], krw(50_000));
+    assert_eq!(world.head().await, before, "a refusal is no event");
+    customer.reserve(&mentor.o60, &monday("14:00")).await.created();
+    world.close().await;
+}
+
+/// Hard one 2, first half: offerings of one person share her time, buffers included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buffer_keeps_another_offering_away() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let mut buffered = slot_offering(&mentor.resource, 60, 50_000);
+    buffered["buffers"] = json!({"before_minutes": 0, "after_minutes": 10});
+    let buffered = mentor.caller.offers(&buffered).await;
+    world.customer(1).reserve(&buffered, &monday("10:00")).await.created();
+    let second = world.customer(2);
+    second.reserve(&mentor.o30, &monday("11:00")).await.refused(409, "slot_taken");
+    second.reserve(&mentor.o30, &monday("11:10")).await.created();
+    world.close().await;
+}

@@ -1,0 +1,135 @@
+//! Every outcome that the payment simulator knows, each to its end: what the caller is told, what
+//! becomes of the seat, and that the simulator's ledger and our log say the same.
+
+use holdfast_tests::answer::Answer;
+use holdfast_tests::caller::{Caller, krw};
+use holdfast_tests::world::{World, monday};
+use serde_json::{Value, json};
+
+/// A hold, and what its payment with this key was answered.
+async fn pay(world: &World, payment_key: &str) -> (Caller, Value, Answer) {
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    let booking = held.created().clone();
+    let answer = owner.confirm(&booking, payment_key).await;
+    (owner, booking, answer)
+}
+
+/// The words for booking and payment.
+async fn stand(owner: &Caller, booking: &Value) -> (Value, Value) {
+    let shown = owner.reservation(booking).await;
+    (shown["status"].clone(), shown["payment"]["status"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_sells_the_seat() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_approve_1").await;
+    answer.ok();
+    assert_eq!(stand(&owner, &booking).await, (json!("confirmed"), json!("captured")));
+    let history = world.history().await;
+    assert_eq!(history.count("calendar.hold_converted"), 1);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_approval_is_waited_for() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_slow_1").await;
+    answer.ok();
+    assert_eq!(stand(&owner, &booking).await, (json!("confirmed"), json!("captured")));
+    world.close().await;
+}
+
+/// Hard one 4 and F5, without the kill: the money was taken, the answer was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_checked_until_the_capture_is_found() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_lost_after_capture_1").await;
+    assert_eq!(answer.expect(202)["status"], "checking");
+    assert_eq!(answer.body["order_id"], booking["payment"]["order_id"]);
+    world.rest().await;
+    assert_eq!(stand(&owner, &booking).await, (json!("payment_in_flight"), json!("checking")));
+    world.advance(3).await;
+    assert_eq!(stand(&owner, &booking).await, (json!("confirmed"), json!("captured")));
+    let history = world.history().await;
+    assert_eq!(history.count("payment.outcome_unknown"), 1);
+    assert_eq!(history.count("payment.captured"), 1);
+    assert_eq!(history.count("reservation.confirmed"), 1);
+    assert_eq!(world.movements().count(), 1, "one capture in the simulator's ledger");
+    world.close().await;
+}
+
+/// The seat outlives its hold while nobody knows what became of the money (F4).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_stays_pinned_while_its_money_is_in_flight() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    // Every try goes unanswered: the key alone does not do it, so the deadline passes before the
+    // second try is due.
+    let mut brief = holdfast_tests::fixtures::slot_offering(&mentor.resource, 60, 50_000);
+    brief["hold_minutes"] = json!(1);
+    let brief = mentor.caller.offers(&brief).await;
+    let held = owner.reserve(&brief, &monday("14:00")).await;
+    let booking = held.created();
+    world.advance(58).await;
+    owner.confirm(booking, "sim_lost_after_capture_1").await.expect(202);
+    world.advance(3).await;
+    assert_eq!(stand(&owner, booking).await, (json!("confirmed"), json!("captured")));
+    assert_eq!(world.history().await.count("calendar.hold_expired"), 0);
+    world.close().await;
+}
+
+/// F6: the request never arrived.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_request_is_sent_again_and_captures_once() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_lost_before_capture_1").await;
+    assert_eq!(answer.expect(202)["status"], "checking");
+    assert_eq!(world.movements().count(), 0);
+    world.advance(3).await;
+    assert_eq!(stand(&owner, &booking).await, (json!("confirmed"), json!("captured")));
+    assert_eq!(world.movements().count(), 1);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decline_takes_nothing_and_the_hold_runs_out() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_decline_1").await;
+    answer.refused(402, "payment_declined");
+    assert_eq!(stand(&owner, &booking).await, (json!("held"), json!("declined")));
+    world.clock_to(&monday("09:11")).await;
+    assert_eq!(stand(&owner, &booking).await, (json!("expired"), json!("declined")));
+    assert_eq!(world.movements().count(), 0);
+    world.close().await;
+}
+
+/// P5: another amount than the one asked for is looked at by a person.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_amount_than_was_asked_for_goes_to_review_and_sells_nothing() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "sim_amount_differs_1").await;
+    answer.refused(409, "under_review");
+    assert_eq!(stand(&owner, &booking).await, (json!("payment_in_flight"), json!("review")));
+    assert_eq!(owner.payment(&booking).await["captured"], krw(0));
+    owner.confirm(&booking, "sim_approve_2").await.refused(409, "under_review");
+    world.clock_to(&monday("11:00")).await;
+    assert_eq!(stand(&owner, &booking).await, (json!("expired"), json!("review")));
+    let history = world.history().await;
+    assert_eq!(history.count("payment.review_required"), 1);
+    assert_eq!(history.count("reservation.confirmed"), 0);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_none_is_declined() {
+    let world = World::new().await;
+    let (owner, booking, answer) = pay(&world, "tgen_20260309").await;
+    let problem = answer.refused(402, "payment_declined");
+    assert_eq!(problem["provider_code"], "INVALID_PAYMENT_KEY");
+    assert_eq!(stand(&owner, &booking).await, (json!("held"), json!("declined")));
+    world.close().await;
+}
