@@ -84,11 +84,16 @@ mod cli {
         (code(&output), json(&output))
     }
 
-    /// Changes one byte of a file where `from` stands in it.
+    /// Changes a text wherever it stands in a file: pages of a store also hold what is long gone.
     fn change(file: &Path, from: &str, to: &str) {
         let mut bytes = fs::read(file).unwrap();
-        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
-        bytes.splice(at..from.len().checked_add(at).unwrap(), to.bytes());
+        let places = bytes.windows(from.len()).enumerate();
+        let places = places.filter(|(_, part)| *part == from.as_bytes()).map(|(at, _)| at);
+        let places: Vec<_> = places.collect();
+        assert!(!places.is_empty(), "{from} stands nowhere");
+        for at in places {
+            bytes.splice(at..from.len().checked_add(at).unwrap(), to.bytes());
+        }
         fs::write(file, bytes).unwrap();
     }
 
@@ -117,7 +122,7 @@ mod cli {
         assert_eq!((exit, &verdict["ok"]), (3, &Value::Bool(false)));
         let failure = &verdict["failure"];
         assert!(failure["stream"].as_str().unwrap().starts_with("resource-"), "{failure}");
-        assert_eq!(failure["revision"], 0);
+        assert_eq!((&failure["position"], &failure["revision"]), (&1.into(), &0.into()));
         assert_ne!(failure["expected"], failure["found"]);
     }
 
