@@ -1,18 +1,19 @@
 //! Progress of long work, on standard error: a bar with rate and remaining time on a terminal, one
 //! plain line every five seconds elsewhere.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::tell;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 const BAR: &str =
-    "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {per_sec}  ETA {eta}";
+    "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {rate}  ETA {eta}";
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -53,7 +54,7 @@ impl Progress {
         } else if terminal && mode != ProgressMode::Plain {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style.progress_chars("━╸ "));
+                bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate));
             }
             bar.set_message(name.to_owned());
             Shown::Bar(bar)
@@ -96,6 +97,12 @@ impl Progress {
             tell(&format!("  {name}  {summary}"));
         }
     }
+}
+
+/// Steps per second, without digits that nobody can read while they change.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // A bar that cannot be written is no reason to stop the work.
+    let _unwritten = write!(out, "{:.0} per s", state.per_sec());
 }
 
 /// Work without an end: one line that changes on a terminal, a line every five seconds elsewhere.

@@ -4,9 +4,11 @@
 use holdfast_commands::ports::Presenter as _;
 use holdfast_commands::state::{Known, State};
 use holdfast_domain::booking::calendar::{Calendar, Holder};
+use holdfast_domain::booking::hold::Phase;
 use holdfast_domain::ids::{OfferingId, PaymentId, ReservationId, ResourceId, SessionId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::payment::Account;
+use holdfast_domain::time::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,11 +48,14 @@ pub fn document(stream: StreamId, known: &Known) -> Result<Value, Failure> {
 fn claims(calendar: &Calendar) -> Value {
     let claims = calendar.allocations().map(|(hold, allocation)| {
         let holder = match &allocation.holder {
-            Holder::Reservation(claim) => json!({
-                "reservation": claim.reservation,
-                "phase": format!("{:?}", claim.phase).to_lowercase(),
-                "expires_at": claim.expires_at,
-            }),
+            Holder::Reservation(claim) => {
+                let (phase, until) = phase(claim.phase);
+                let (reservation, expires_at) = (claim.reservation, claim.expires_at);
+                json!({
+                    "reservation": reservation, "expires_at": expires_at,
+                    "phase": phase, "pinned_until": until,
+                })
+            }
             Holder::Session(session) => json!({"session": session}),
         };
         let claim = json!({
@@ -62,6 +67,15 @@ fn claims(calendar: &Calendar) -> Value {
         (hold.to_string(), claim)
     });
     json!({"claims": claims.collect::<serde_json::Map<_, _>>()})
+}
+
+/// A phase as a word, and until when it is pinned.
+const fn phase(phase: Phase) -> (&'static str, Option<Timestamp>) {
+    match phase {
+        Phase::Held => ("held", None),
+        Phase::Pinned { until } => ("pinned", Some(until)),
+        Phase::Firm => ("firm", None),
+    }
 }
 
 fn account(id: Uuid, account: &Account) -> Value {
