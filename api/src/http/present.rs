@@ -209,7 +209,8 @@ impl Presenter for Shown {
     }
 }
 
-fn payment_summary(order_id: PaymentId, account: &Account) -> PaymentSummary {
+/// Where a payment stands, in the words of the contract.
+pub(crate) fn payment_summary(order_id: PaymentId, account: &Account) -> PaymentSummary {
     PaymentSummary {
         order_id,
         amount: account.amount,

@@ -3,7 +3,9 @@
 
 mod connect;
 mod heads;
+pub mod migrations;
 mod read;
+mod reader;
 mod rows;
 mod sql;
 mod write;
@@ -23,6 +25,7 @@ use tokio::sync::watch;
 use crate::append::{Appender, LogStats};
 use crate::codec::decode;
 pub use connect::OpenError;
+pub use reader::SqliteLogReader;
 use write::Writer;
 
 /// The log in a data folder.

@@ -6,6 +6,7 @@
 //! folded from the log again, from the checkpoint that was lost with it.
 
 mod changes;
+pub mod migrations;
 mod pages;
 mod reads;
 mod registry;
@@ -45,7 +46,7 @@ impl SqliteReadStore {
     /// Opens `views.db` in a folder, makes it when it is not there, and brings it to today's shape.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
-            .filename(folder.join("views.db"))
+            .filename(migrations::file(folder))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
@@ -62,7 +63,7 @@ impl SqliteReadStore {
                 })
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(unavailable)?;
-        sqlx::migrate!("../../../migrations/readmodel/sqlite")
+        migrations::MIGRATIONS
             .run(&writer)
             .await
             .map_err(|why| StoreError::Damaged(why.to_string()))?;

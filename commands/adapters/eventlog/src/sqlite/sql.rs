@@ -44,6 +44,9 @@ pub(super) const STREAM: &str = concat!(
 pub(super) const HASH_AT: &str =
     "SELECT hash FROM event WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
 
+pub(super) const END: &str = "SELECT max(coalesce((SELECT max(position) FROM event), 0), \
+     coalesce((SELECT last FROM batch ORDER BY number DESC LIMIT 1), 0))";
+
 pub(super) const BATCHES: &str =
     "SELECT number, first, last, hash FROM batch WHERE number > ?1 ORDER BY number LIMIT ?2";
 
