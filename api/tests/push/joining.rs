@@ -2,6 +2,7 @@
 //! she has to read again.
 
 use holdfast_domain::actor::Role;
+use holdfast_domain::ids::ReservationId;
 use holdfast_projections::ports::Retention;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ async fn statuses(socket: &mut Socket, count: usize) -> Vec<(String, String)> {
     heard
 }
 
-fn both(reservation: impl ToString) -> [(String, String); 2] {
+fn both(reservation: ReservationId) -> [(String, String); 2] {
     ["held", "confirmed"].map(|status| (reservation.to_string(), status.to_owned()))
 }
 

@@ -116,7 +116,7 @@ async fn one_who_never_reads_is_cut_off_and_nobody_else_notices() {
     let mut told = 0;
     // The kernel holds some megabytes for the deaf one before the node notices.
     while metrics.open.get() > 1 {
-        assert!(started.elapsed() < Duration::from_secs(60), "the deaf one is still served");
+        assert!(started.elapsed() < Duration::from_mins(1), "the deaf one is still served");
         let (reservation, _answer) = scene.book(person(2)).await;
         for _ in 0..2 {
             let change = attentive.change().await;

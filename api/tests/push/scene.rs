@@ -44,7 +44,7 @@ pub(crate) struct Scene {
     pub(crate) provider: PrincipalId,
     pub(crate) resource: ResourceId,
     pub(crate) offering: OfferingId,
-    booked: i64,
+    booked: u64,
 }
 
 /// A person by a number, always the same.
@@ -141,10 +141,10 @@ impl Scene {
 
     /// Books the next free quarter of an hour: two changes of the booking, held and confirmed.
     pub(crate) async fn book(&mut self, customer: PrincipalId) -> (ReservationId, Answer) {
-        self.booked += 1;
+        self.booked = self.booked.saturating_add(1);
         let reservation = ReservationId::from_uuid(self.engine().fresh_id());
         let start: Timestamp = START.parse().unwrap();
-        let at = start.plus(Duration::from_mins(15 * self.booked.unsigned_abs()));
+        let at = start.plus(Duration::from_mins(self.booked.saturating_mul(15)));
         let answer = self
             .act(Reserve {
                 reservation,
