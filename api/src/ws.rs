@@ -2,6 +2,7 @@
 //! as server-sent events. Deliberately not here: what a change is (projections), and the way of an
 //! HTTP request (http).
 
+mod ending;
 pub mod frames;
 pub mod group;
 pub mod hub;
@@ -10,6 +11,7 @@ pub mod line;
 pub mod mailbox;
 pub mod pace;
 pub mod place;
+mod reading;
 pub mod session;
 pub mod sockets;
 pub mod sources;

@@ -204,7 +204,7 @@ impl Group {
             let Some(events) = &mut self.events else { break };
             events.after = Some(event.position);
             if events.filter.wants(event) {
-                frames.push(event_frame(event, self.cursor(listener))?);
+                frames.push(event_frame(event, self.cursor(listener).as_deref())?);
             }
         }
         if let Some(events) = self.events.as_mut().filter(|_| page.is_empty()) {
@@ -216,7 +216,7 @@ impl Group {
     /// How far the views are, if that is news.
     pub fn progressed(&mut self, listener: &Listener<'_>) -> Option<Frame> {
         let news = self.progress.as_mut()?.news()?;
-        status_frame(&news, self.cursor(listener))
+        status_frame(&news, self.cursor(listener).as_deref())
     }
 
     /// Where to go on with each topic, for one who is about to be cut off.

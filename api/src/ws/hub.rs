@@ -114,14 +114,13 @@ impl Hub {
 
     /// Reads everything there is after `at`, page by page.
     async fn read_on(&self, reader: &Reader, at: &mut Option<Cursor>) -> Result<(), ReadFailure> {
-        let mut after = match *at {
-            Some(cursor) => cursor,
-            None => {
-                let now = reader.now().await?;
-                // Who joined before this has not heard what came in between.
-                self.tell_to_read_again();
-                now
-            }
+        let mut after = if let Some(cursor) = *at {
+            cursor
+        } else {
+            let now = reader.now().await?;
+            // Who joined before this has not heard what came in between.
+            self.tell_to_read_again();
+            now
         };
         loop {
             *at = Some(after);

@@ -30,7 +30,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % sides
+        self.0.rem_euclid(sides)
     }
 }
 
@@ -162,7 +162,7 @@ impl World {
         let taken = self.registration.mailbox().take(2);
         if !taken.lost.is_empty() && self.join.lost() {
             // The client reads everything again: what it heard before does not count.
-            self.resyncs += 1;
+            self.resyncs = self.resyncs.saturating_add(1);
             self.heard.clear();
         }
         for change in taken.changes {
@@ -194,7 +194,7 @@ impl World {
     fn run(&mut self, slow: bool) {
         for _ in 0..120 {
             match self.dice.roll(if slow { 6 } else { 5 }) {
-                0 => self.stored += 1,
+                0 => self.stored = self.stored.saturating_add(1),
                 1 => self.hub_reads(),
                 2 | 3 => self.subscriber_goes_on(),
                 4 => {}
@@ -219,7 +219,7 @@ impl World {
 
     /// More than a mailbox holds, at once.
     fn flood(&mut self) {
-        self.stored += 10;
+        self.stored = self.stored.saturating_add(10);
         while self.told < self.stored {
             self.hub_reads();
         }
@@ -230,7 +230,7 @@ impl World {
 /// the end, once and in order.
 fn wrong(world: &World) -> Option<String> {
     let Some(started) = world.started else { return Some("never started".to_owned()) };
-    let due: Vec<u64> = (started + 1..=world.stored).collect();
+    let due: Vec<u64> = (started.saturating_add(1)..=world.stored).collect();
     (world.heard != due).then(|| {
         let at = world.heard.iter().zip(&due).take_while(|(one, other)| one == other).count();
         format!("{:?} instead of {:?}", world.heard.get(at), due.get(at))

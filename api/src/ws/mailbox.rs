@@ -171,3 +171,75 @@ impl Drop for Mailbox {
 fn count(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::log::Position;
+    use holdfast_domain::time::Timestamp;
+    use holdfast_projections::document::Key;
+    use holdfast_projections::topic::Cursor;
+
+    use super::*;
+
+    fn topic(last: u8) -> Topic {
+        Topic::Me(format!("018f2a10-7c5e-7000-8000-00000000000{last}").parse().unwrap())
+    }
+
+    fn change(position: u64, topics: &[Topic]) -> Arc<Change> {
+        Arc::new(Change {
+            cursor: Cursor::of(Position(position), 1, 0),
+            topics: topics.to_vec(),
+            view: "reservations".to_owned(),
+            key: Key::new(position),
+            data: None,
+            accepted_at: Timestamp::from_micros(0),
+        })
+    }
+
+    fn positions(taken: &Taken) -> Vec<u64> {
+        taken.changes.iter().map(|change| change.cursor.position.0).collect()
+    }
+
+    #[test]
+    fn a_full_mailbox_loses_what_it_holds_and_says_of_which_topics() {
+        let (one, other, metrics) = (topic(1), topic(2), SocketMetrics::default());
+        let mailbox = Mailbox::new(3, metrics.clone(), None);
+        mailbox.open(&[one, other]);
+        let now = Instant::now();
+        for position in 1..=3 {
+            assert!(mailbox.put(&change(position, &[one]), now));
+        }
+        assert_eq!(metrics.queued.get(), 3);
+        assert!(mailbox.put(&change(4, &[one]), now));
+        assert_eq!(metrics.queued.get(), 0, "nothing of it is kept");
+        // The other topic goes on; the lost one waits until that was noticed.
+        mailbox.put(&change(5, &[other]), now);
+        mailbox.put(&change(6, &[one]), now);
+        let taken = mailbox.take(9);
+        assert_eq!((taken.lost.clone(), positions(&taken)), ([one].into(), vec![5]));
+        mailbox.put(&change(7, &[one]), now);
+        assert_eq!(positions(&mailbox.take(9)), [7]);
+        mailbox.shut(&[one]);
+        mailbox.put(&change(8, &[one]), now);
+        assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn one_who_lost_something_and_never_looks_is_given_up() {
+        let one = topic(1);
+        let mailbox = Mailbox::new(1, SocketMetrics::default(), None);
+        mailbox.open(&[one]);
+        let start = Instant::now();
+        mailbox.put(&change(1, &[one]), start);
+        mailbox.put(&change(2, &[one]), start);
+        assert!(mailbox.put(&change(3, &[one]), start + BLIND_MAX));
+        let late = start + BLIND_MAX + Duration::from_millis(1);
+        assert!(!mailbox.put(&change(4, &[one]), late));
+        assert!(mailbox.take(9).cut);
+        let mailbox = Mailbox::new(1, SocketMetrics::default(), None);
+        mailbox.open(&[one]);
+        mailbox.lose_all(start);
+        assert_eq!(mailbox.take(9).lost, [one].into());
+        assert!(mailbox.put(&change(5, &[one]), late), "one who has looked is not");
+    }
+}

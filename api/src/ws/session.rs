@@ -2,11 +2,9 @@
 //! task, two directions, every wait bounded: a peer that does not read is cut off, a peer that does
 //! not answer pings is given up, a token that ends ends its socket.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::error::PayloadError;
 use actix_web::web::Data;
 use actix_ws::{
     AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, MessageStream,
@@ -14,6 +12,7 @@ use actix_ws::{
 };
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
+use super::ending::{End, FAREWELL_MAX, broken, in_time};
 use super::frames::{Asked, Frame};
 use super::line::Line;
 use super::pace::{Allowance, Heartbeat};
@@ -27,27 +26,10 @@ use crate::wall_clock::unix_seconds;
 
 /// How long a client may take to say who it is.
 const AUTH_MAX: Duration = Duration::from_secs(5);
-/// How long a frame may take to leave.
-const SEND_MAX: Duration = Duration::from_secs(5);
-/// How long a farewell may take to leave.
-const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// How often the peer is asked whether it is there.
 const BEAT: Duration = Duration::from_secs(20);
 /// The token is missing, not believed, or over.
 const UNAUTHENTICATED: u16 = 4401;
-
-/// Why a socket ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The peer is gone or said so.
-    Gone,
-    /// For a reason that the peer is told.
-    Closed(CloseCode, &'static str),
-    /// The peer does not read.
-    Slow,
-    /// The node stops.
-    Stopping,
-}
 
 /// A message, or the end of them.
 type Incoming = Option<Result<AggregatedMessage, ProtocolError>>;
@@ -134,13 +116,11 @@ impl Session {
                 }
             }
         };
-        match Subscriber::new(&self.state, caller, self.line.clone()) {
-            Some(subscriber) => Ok(subscriber),
-            None => {
-                self.say(&Frame::error(Code::TooManySockets, None)).await?;
-                Err(End::Closed(CloseCode::Policy, "too many sockets"))
-            }
+        if let Some(subscriber) = Subscriber::new(&self.state, caller, self.line.clone()) {
+            return Ok(subscriber);
         }
+        self.say(&Frame::error(Code::TooManySockets, None)).await?;
+        Err(End::Closed(CloseCode::Policy, "too many sockets"))
     }
 
     async fn believe(&mut self, token: &str) -> Result<Caller, End> {
@@ -297,40 +277,6 @@ impl Session {
             && let Some(line) = &self.line
         {
             line.cut();
-        }
-    }
-}
-
-/// Sending waits while the peer does not read: not for ever.
-async fn in_time(sending: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
-    match timeout(SEND_MAX, sending).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_closed)) => Err(End::Gone),
-        Err(_late) => Err(End::Slow),
-    }
-}
-
-/// How a socket ends whose peer broke the rules of RFC 6455, or the limits.
-fn broken(why: &ProtocolError) -> End {
-    match why {
-        ProtocolError::Overflow => End::Closed(CloseCode::Size, "too large"),
-        ProtocolError::Io(why) if why.kind() == ErrorKind::InvalidData => {
-            End::Closed(CloseCode::Invalid, "text is UTF-8")
-        }
-        ProtocolError::Io(why) if why.get_ref().is_some_and(|why| why.is::<PayloadError>()) => {
-            End::Gone
-        }
-        // The only other failure of this kind: fragments that are too large together.
-        ProtocolError::Io(_) => End::Closed(CloseCode::Size, "too large"),
-        ProtocolError::UnmaskedFrame
-        | ProtocolError::MaskedFrame
-        | ProtocolError::InvalidOpcode(_)
-        | ProtocolError::InvalidLength(_)
-        | ProtocolError::BadOpCode
-        | ProtocolError::ContinuationNotStarted
-        | ProtocolError::ContinuationStarted
-        | ProtocolError::ContinuationFragment(_) => {
-            End::Closed(CloseCode::Protocol, "against the protocol")
         }
     }
 }

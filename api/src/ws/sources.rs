@@ -72,10 +72,7 @@ struct EventShown<'a> {
 }
 
 /// The frame of an event.
-pub fn event_frame(
-    event: &StoredEvent,
-    cursor: Option<String>,
-) -> Result<Frame, serde_json::Error> {
+pub fn event_frame(event: &StoredEvent, cursor: Option<&str>) -> Result<Frame, serde_json::Error> {
     let shown = EventShown {
         stream: &event.stream,
         revision: event.revision.0,
@@ -92,10 +89,10 @@ pub fn event_frame(
         topic: EVENTS,
         key: &event.stream,
         position: event.position,
-        cursor: cursor.as_deref(),
+        cursor,
         data: Some(&data),
     };
-    Ok(Frame::change(&pushed, cursor.clone()))
+    Ok(Frame::change(&pushed, cursor.map(str::to_owned)))
 }
 
 /// How far the views are, as operators see it.
@@ -178,14 +175,14 @@ impl Progress {
 }
 
 /// The frame of the views' progress.
-pub fn status_frame(status: &StatusShown, cursor: Option<String>) -> Option<Frame> {
+pub fn status_frame(status: &StatusShown, cursor: Option<&str>) -> Option<Frame> {
     let data = serde_json::value::to_raw_value(status).ok()?;
     let pushed = Pushed {
         topic: PROJECTIONS,
         key: "views",
         position: status.position,
-        cursor: cursor.as_deref(),
+        cursor,
         data: Some(&data),
     };
-    Some(Frame::change(&pushed, cursor.clone()))
+    Some(Frame::change(&pushed, cursor.map(str::to_owned)))
 }

@@ -1,47 +1,33 @@
 //! One subscriber: her topics, what she has heard of each, and the next frame for her. The same for
 //! sockets and for server-sent events; how frames travel is theirs.
 
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use holdfast_domain::log::{Position, ReadError};
-use holdfast_projections::reader::{News, ReadFailure};
-use holdfast_projections::topic::{Cursor, Topic};
+use holdfast_projections::reader::News;
 
 use super::frames::Frame;
 use super::group::{Greeting, Group, Listener, Work};
 use super::hub::Registration;
-use super::join::Join;
 use super::line::Line;
 use super::mailbox::{Mailbox, WAITING_MAX};
-use super::place::Place;
+use super::reading::{Found, PAGE, read};
 use super::sockets::Permit;
-use super::sources::{Events, Filter, Progress};
 use super::topics::{Subject, may_hear};
 use crate::app::State;
 use crate::auth::Caller;
-use crate::http::problem::Problem;
 use crate::problems::Code;
 
-/// So much is read, or taken from the mailbox, at once.
-const PAGE: usize = 64;
 /// The pause after a failed read.
 const PAUSE: Duration = Duration::from_millis(500);
 /// After so many failed reads in a row the subscription ends.
 const FAILURES_MAX: u32 = 8;
 
-/// What a subscriber wants to hear.
-#[derive(Debug, Default)]
-pub struct Ask {
-    /// These topics, under one cursor.
-    pub topics: Vec<String>,
-    /// From this cursor on.
-    pub from: Option<String>,
-    /// Of the events, only these.
-    pub filter: Filter,
-}
+pub use asking::Ask;
 
 /// One subscriber.
 #[derive(Debug)]
@@ -56,13 +42,6 @@ pub struct Subscriber {
     failures: u32,
     cut: bool,
     _permit: Permit,
-}
-
-enum Found {
-    Now(Cursor),
-    Changes(News),
-    Head(Position),
-    Events(Vec<holdfast_domain::log::StoredEvent>),
 }
 
 impl Subscriber {
@@ -90,117 +69,6 @@ impl Subscriber {
 
     fn listener(&self) -> Listener<'_> {
         listener(&self.state, &self.caller)
-    }
-
-    /// Hears of these topics from now on, or says why not.
-    pub async fn subscribe(&mut self, ask: Ask) -> Result<(), Problem> {
-        let mut subjects = Vec::new();
-        for name in &ask.topics {
-            let subject = Subject::read(name, self.caller.principal);
-            subjects.push((name.clone(), subject.ok_or(Problem::new(Code::UnknownTopic))?));
-        }
-        let hears_events = subjects.iter().any(|(_, subject)| *subject == Subject::Events);
-        if !ask.filter.is_empty() && !hears_events {
-            return Err(Problem::new(Code::InvalidBody).detail("Only `events` can be filtered."));
-        }
-        for (_, subject) in &subjects {
-            if !may_hear(&self.state, &self.caller, *subject).await? {
-                return Err(Code::Forbidden.into());
-            }
-        }
-        let name = ask.topics.join(",");
-        let others = self.groups.values().filter(|group| group.name != name);
-        let heard: usize = others.map(|group| group.names().len()).sum();
-        let most = self.state.config.limits.subscriptions_per_socket_max;
-        if heard.saturating_add(subjects.len()) > most {
-            return Err(Code::TooManySubscriptions.into());
-        }
-        let from = match &ask.from {
-            None => None,
-            Some(text) => {
-                let cursors = &self.state.cursors;
-                Some(Place::open(cursors, self.caller.principal, &name, text)?)
-            }
-        };
-        self.start(name, subjects, from, ask.filter).await
-    }
-
-    async fn start(
-        &mut self,
-        name: String,
-        subjects: Vec<(String, Subject)>,
-        from: Option<Place>,
-        filter: Filter,
-    ) -> Result<(), Problem> {
-        let (from, greeting) = match from {
-            None => (None, Greeting::Subscribed),
-            Some(place) if self.is_of_this_log(&place).await? => {
-                (Some(place), Greeting::Subscribed)
-            }
-            Some(_elsewhere) => (None, Greeting::SubscribedAnew),
-        };
-        self.unsubscribe(&name);
-        let mut group = Group {
-            name: name.clone(),
-            topics: BTreeMap::new(),
-            join: None,
-            events: None,
-            progress: None,
-            greeting,
-        };
-        for (name, subject) in subjects {
-            match subject {
-                Subject::Changes(topic) => drop(group.topics.insert(topic, name)),
-                Subject::Events => {
-                    let after = from.and_then(|place| place.events);
-                    let filter = filter.clone();
-                    group.events = Some(Events { filter, after, hungry: true, greeting });
-                }
-                Subject::Projections => {
-                    group.progress = Some(Progress::new(self.state.node.reader.watch_status()));
-                }
-            }
-        }
-        let topics: Vec<Topic> = group.topics.keys().copied().collect();
-        // First the hub, then the store: see the join.
-        self.registration.listen(&topics);
-        let changes = from.map(|place| place.changes);
-        group.join = match changes {
-            _ if topics.is_empty() => None,
-            Some(Some(cursor)) => Some(Join::after(cursor)),
-            Some(None) | None => Some(Join::fresh()),
-        };
-        self.greet(&mut group, from.is_some());
-        self.groups.insert(name, group);
-        Ok(())
-    }
-
-    /// Says at once what need not be read first.
-    fn greet(&mut self, group: &mut Group, resumed: bool) {
-        let listener = listener(&self.state, &self.caller);
-        if resumed {
-            self.ready.extend(group.resumes(&listener));
-            let after = group.events.as_ref().and_then(|events| events.after);
-            self.ready.extend(after.into_iter().flat_map(|at| group.log_ends_at(at, &listener)));
-        }
-        if group.progress.is_some() {
-            let (position, id) = (self.state.node.reader.position(), group.cursor(&listener));
-            self.ready.push_back(Frame::subscribed(super::sources::PROJECTIONS, position, id));
-        }
-        if resumed {
-            // From now on there is nothing to greet for; what is lost later is said then.
-            group.greeting = Greeting::Resync;
-        }
-    }
-
-    /// A place from before a restore, or beyond what there is, cannot be gone on from.
-    async fn is_of_this_log(&self, place: &Place) -> Result<bool, Problem> {
-        let node = &self.state.node;
-        let views = node.reader.now().await?;
-        let log = node.feed.head().await.map_err(Problem::unavailable)?;
-        Ok(place.epoch == self.state.pushes.epoch
-            && place.changes.is_none_or(|changes| changes.position <= views.position)
-            && place.events.is_none_or(|events| events <= log.position))
     }
 
     /// Hears no more of a topic.
@@ -313,7 +181,7 @@ impl Subscriber {
     /// Reads a page for one group. Answers whether there was anything to read.
     async fn read_some(&mut self) -> bool {
         let Some((name, work)) = self.turn() else { return false };
-        let found = self.find(&work).await;
+        let found = read(&self.state.node, &work).await;
         match found {
             Ok(found) => {
                 self.failures = 0;
@@ -331,20 +199,6 @@ impl Subscriber {
         }
         self.last_read = name;
         true
-    }
-
-    async fn find(&self, work: &Work) -> Result<Found, Unread> {
-        let node = &self.state.node;
-        Ok(match work {
-            Work::Now => Found::Now(node.reader.now().await?),
-            Work::Changes(topics, after) => {
-                let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
-                let topics = Some(topics.clone());
-                Found::Changes(node.reader.changes(topics, *after, limit).await?)
-            }
-            Work::Head => Found::Head(node.feed.head().await?.position),
-            Work::Events(after) => Found::Events(node.feed.stored(*after, PAGE).await?),
-        })
     }
 
     fn take_in(&mut self, name: &str, found: Found) {
@@ -412,13 +266,4 @@ impl Subscriber {
 
 fn listener<'a>(state: &'a State, caller: &Caller) -> Listener<'a> {
     Listener { cursors: &state.cursors, principal: caller.principal, epoch: state.pushes.epoch }
-}
-
-/// Why something could not be read.
-#[derive(Debug, thiserror::Error)]
-enum Unread {
-    #[error(transparent)]
-    Views(#[from] ReadFailure),
-    #[error(transparent)]
-    Log(#[from] ReadError),
 }
