@@ -55,13 +55,15 @@ struct Own {
 }
 
 /// Runs all customers until the server does not answer any more, or each did `commands_max`.
+/// Answers whether the server went away.
 pub(crate) async fn run(
     world: &Arc<World>,
     catalogue: &Arc<Catalogue>,
     address: SocketAddr,
     seed: u64,
     commands_max: u32,
-) {
+) -> bool {
+    let mut left_alone = false;
     let mut customers = JoinSet::new();
     for (person, number) in world.customers.clone().into_iter().zip(1_u64..) {
         let (world, catalogue) = (Arc::clone(world), Arc::clone(catalogue));
@@ -70,8 +72,9 @@ pub(crate) async fn run(
         customers.spawn(customer.live(address, commands_max));
     }
     while let Some(ended) = customers.join_next().await {
-        ended.unwrap();
+        left_alone |= ended.unwrap();
     }
+    left_alone
 }
 
 struct Customer {
@@ -83,7 +86,8 @@ struct Customer {
 }
 
 impl Customer {
-    async fn live(mut self, address: SocketAddr, commands_max: u32) {
+    /// Answers whether the server went away before everything was done.
+    async fn live(mut self, address: SocketAddr, commands_max: u32) -> bool {
         let mut done = 0;
         'connections: while let Ok(mut connection) = Connection::open(address).await {
             while done < commands_max {
@@ -96,8 +100,9 @@ impl Customer {
                     Known::Unknown(_) => continue 'connections,
                 }
             }
-            break;
+            return false;
         }
+        true
     }
 
     fn note(&mut self, shown: &Value) {

@@ -129,11 +129,6 @@ impl Node {
         assert!(sent.success());
     }
 
-    /// Whether it is gone.
-    pub(crate) fn is_gone(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     /// Its number for the operating system.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
