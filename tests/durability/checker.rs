@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_commands::state::State;
 use holdfast_domain::booking::Authority;
 use holdfast_domain::booking::reservation::{Paper, Reservation, Stage};
+use holdfast_domain::booking::resource::ResourceEvent;
 use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
-use holdfast_domain::booking::resource::ResourceEvent;
 use holdfast_domain::ids::ReservationId;
 use holdfast_domain::log::{Category, Recorded, Revision, StreamId};
 use holdfast_domain::time::Timestamp;
@@ -54,13 +54,16 @@ pub(crate) fn violations(events: &[Recorded]) -> Vec<String> {
 pub(crate) fn stranded(events: &[Recorded]) -> Vec<String> {
     let mut states: BTreeMap<StreamId, State> = BTreeMap::new();
     for recorded in events.iter().filter(|it| it.stream.category() == Category::Reservation) {
-        let state = states.remove(&recorded.stream).unwrap_or(State::initial(Category::Reservation));
+        let state =
+            states.remove(&recorded.stream).unwrap_or(State::initial(Category::Reservation));
         states.insert(recorded.stream, state.evolve(&recorded.event));
     }
     let papers = states.iter().filter_map(|(stream, state)| Some((stream, paper(state)?)));
     let waiting = papers.filter(|(_, paper)| match paper.stage {
         Stage::Held | Stage::PaymentInFlight => true,
-        Stage::Confirmed { .. } | Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => false,
+        Stage::Confirmed { .. } | Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => {
+            false
+        }
     });
     waiting.map(|(stream, paper)| format!("{stream} is stranded: {:?}", paper.stage)).collect()
 }
@@ -140,7 +143,7 @@ impl Prefix {
             self.touched.extend(sold);
         }
         for reservation in std::mem::take(&mut self.touched) {
-            if let Err(why) = self.agree(reservation, now) {
+            if let Err(why) = self.agree(reservation) {
                 let why = format!("reservation {reservation} at {}: {why}", last.position);
                 self.found.push(why);
             }
@@ -154,15 +157,14 @@ impl Prefix {
                 let blocks = calendar.allocations().map(|(_, allocation)| allocation.blocks);
                 Some(blocks.map(|wanted| u64::from(calendar.load(wanted, now))).max().unwrap_or(0))
             }
-            State::Resource(_)
-            | State::Offering(_)
-            | State::Reservation(_)
-            | State::Payment(_) => None,
+            State::Resource(_) | State::Offering(_) | State::Reservation(_) | State::Payment(_) => {
+                None
+            }
         }
     }
 
     /// Whether a seat and the paper about it say the same.
-    fn agree(&self, reservation: ReservationId, _now: Timestamp) -> Result<(), String> {
+    fn agree(&self, reservation: ReservationId) -> Result<(), String> {
         let stream = StreamId::new(Category::Reservation, *reservation.as_uuid());
         let paper = self.states.get(&stream).and_then(paper).ok_or("a seat without a paper")?;
         let authority: Authority = paper.booking.authority;
@@ -177,8 +179,8 @@ impl Prefix {
         match (&paper.stage, sold) {
             // Another may have written down that the hold is over; its paper follows.
             (Stage::Held | Stage::PaymentInFlight, Some(false) | None)
-            | (Stage::Confirmed { .. }, Some(true)) => Ok(()),
-            (Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. }, None) => Ok(()),
+            | (Stage::Confirmed { .. }, Some(true))
+            | (Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. }, None) => Ok(()),
             (stage, sold) => Err(format!("its paper says {stage:?}, its seat is sold: {sold:?}")),
         }
     }

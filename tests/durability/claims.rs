@@ -46,13 +46,18 @@ pub(crate) struct Claims(pub(crate) BTreeMap<HoldId, Claim>);
 pub(crate) type Impossible = String;
 
 impl Claims {
-    pub(crate) fn calendar(&mut self, event: &CalendarEvent, now: Timestamp) -> Result<(), Impossible> {
+    pub(crate) fn calendar(
+        &mut self,
+        event: &CalendarEvent,
+        now: Timestamp,
+    ) -> Result<(), Impossible> {
         match *event {
             CalendarEvent::HoldPlaced { hold, reservation, blocks, weight, expires_at, .. } => {
-                self.place(hold, Some(reservation), Some(blocks), weight, Until::At(expires_at))
+                let takes = (Some(blocks), weight);
+                self.place(hold, Some(reservation), takes, Until::At(expires_at))
             }
             CalendarEvent::TimeBlocked { hold, blocks, weight, .. } => {
-                self.place(hold, None, Some(blocks), weight, Until::Ever)
+                self.place(hold, None, (Some(blocks), weight), Until::Ever)
             }
             CalendarEvent::HoldPinned { hold, pinned_until } => self.pin(hold, pinned_until, now),
             CalendarEvent::HoldUnpinned { hold } => self.unpin(hold),
@@ -62,11 +67,15 @@ impl Claims {
         }
     }
 
-    pub(crate) fn session(&mut self, event: &SessionEvent, now: Timestamp) -> Result<(), Impossible> {
+    pub(crate) fn session(
+        &mut self,
+        event: &SessionEvent,
+        now: Timestamp,
+    ) -> Result<(), Impossible> {
         match *event {
             SessionEvent::Scheduled { .. } => Ok(()),
             SessionEvent::SeatsHeld { hold, reservation, seats, expires_at } => {
-                self.place(hold, Some(reservation), None, seats, Until::At(expires_at))
+                self.place(hold, Some(reservation), (None, seats), Until::At(expires_at))
             }
             SessionEvent::SeatsPinned { hold, pinned_until } => self.pin(hold, pinned_until, now),
             SessionEvent::SeatsUnpinned { hold } => self.unpin(hold),
@@ -97,8 +106,7 @@ impl Claims {
         &mut self,
         hold: HoldId,
         reservation: Option<ReservationId>,
-        blocks: Option<Interval>,
-        takes: u32,
+        (blocks, takes): (Option<Interval>, u32),
         until: Until,
     ) -> Result<(), Impossible> {
         let deadline = match until {

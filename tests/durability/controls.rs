@@ -6,6 +6,7 @@ use std::time::Instant;
 use holdfast_domain::booking::calendar::CalendarEvent;
 use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
+use holdfast_domain::ids::{HoldId, PaymentId, ReservationId};
 use holdfast_domain::log::{Position, Recorded};
 use holdfast_domain::payment::PaymentEvent;
 use holdfast_eventlog::verify::Broken;
@@ -99,30 +100,34 @@ fn a_seat_sold_twice(evidence: &Evidence) {
         // The same seat for another hold, at once: right behind the first.
         let mut copy = events[index].clone();
         copy.revision = copy.revision.next();
-        let fresh = holdfast_domain::ids::HoldId::derive(
-            holdfast_domain::ids::ReservationId::from_uuid(copy.stream.id()),
-            9,
-        );
-        copy.event = match copy.event {
-            Event::Calendar(CalendarEvent::HoldPlaced {
-                reservation, booked, blocks, weight, expires_at, ..
-            }) => {
-                let hold = fresh;
-                CalendarEvent::HoldPlaced { hold, reservation, booked, blocks, weight, expires_at }
-                    .into()
-            }
-            Event::Session(SessionEvent::SeatsHeld { reservation, expires_at, .. }) => {
-                let (hold, seats) = (fresh, 5);
-                SessionEvent::SeatsHeld { hold, reservation, seats, expires_at }.into()
-            }
-            other => other,
-        };
+        let fresh = HoldId::derive(ReservationId::from_uuid(copy.stream.id()), 9);
+        copy.event = same_seat(&copy.event, fresh);
         let placed = index.saturating_add(1);
         events.insert(placed, copy);
         assert_found(&checker::violations(&events), "taken of Some");
     };
     again(|event| matches!(event, Event::Calendar(CalendarEvent::HoldPlaced { .. })));
     again(|event| matches!(event, Event::Session(SessionEvent::SeatsHeld { .. })));
+}
+
+/// The fact that another hold takes the same seat.
+fn same_seat(placed: &Event, hold: HoldId) -> Event {
+    if let Event::Calendar(CalendarEvent::HoldPlaced {
+        reservation,
+        booked,
+        blocks,
+        weight,
+        expires_at,
+        ..
+    }) = *placed
+    {
+        CalendarEvent::HoldPlaced { hold, reservation, booked, blocks, weight, expires_at }.into()
+    } else if let Event::Session(SessionEvent::SeatsHeld { reservation, expires_at, .. }) = *placed
+    {
+        SessionEvent::SeatsHeld { hold, reservation, seats: 5, expires_at }.into()
+    } else {
+        panic!("no seat is placed by {placed:?}")
+    }
 }
 
 fn a_payment_taken_twice(evidence: &Evidence) {
@@ -142,7 +147,7 @@ fn a_ghost_in_the_ledger(evidence: &Evidence) {
     let mut ledger = evidence.movements.clone();
     let (_, order) = ledger.orders.first_key_value().unwrap();
     let order = order.clone();
-    let ghost = holdfast_domain::ids::PaymentId::from_uuid(evidence.events[0].stream.id());
+    let ghost = PaymentId::from_uuid(evidence.events[0].stream.id());
     ledger.orders.insert(ghost, order);
     let found = money::reconcile(&evidence.events, &ledger, false);
     assert_found(&found, "of which the log knows nothing");

@@ -21,9 +21,8 @@ const COMMANDS_MAX: u32 = 150;
 fn a_death_at_every_named_place_is_survived() {
     let lives = Lives::begin("failpoints");
     let visited = lives.world.file("visited.txt");
-    let visits = variable("HOLDFAST_VISITS").map_or(VISITS.to_vec(), |count| {
-        (1..=count.parse().unwrap()).collect()
-    });
+    let visits = variable("HOLDFAST_VISITS")
+        .map_or(VISITS.to_vec(), |count| (1..=count.parse().unwrap()).collect());
     let mut seed = lives.seed;
     for name in REGISTRY {
         if PENDING.iter().any(|(pending, _)| pending == name) {

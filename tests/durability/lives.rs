@@ -99,7 +99,12 @@ pub(crate) fn violations(world: &World, evidence: &Evidence, settled: bool) -> V
 #[track_caller]
 pub(crate) fn assert_holds(occasion: &str, violations: &[String]) {
     let first: Vec<_> = violations.iter().take(10).cloned().collect();
-    assert!(violations.is_empty(), "{occasion}: {} violations:\n{}", violations.len(), first.join("\n"));
+    assert!(
+        violations.is_empty(),
+        "{occasion}: {} violations:\n{}",
+        violations.len(),
+        first.join("\n")
+    );
 }
 
 /// Lets time pass, and waits until everything that follows has happened.

@@ -92,7 +92,8 @@ impl Customer {
         'connections: while let Ok(mut connection) = Connection::open(address).await {
             while done < commands_max {
                 done = done.saturating_add(1);
-                let wish = wish(&self.world, &self.catalogue, &self.person, &mut self.dice, &self.owns);
+                let wish =
+                    wish(&self.world, &self.catalogue, &self.person, &mut self.dice, &self.owns);
                 match self.world.send(&mut connection, wish).await {
                     Known::Acknowledged(answer) => self.note(&history::json(&answer.body)),
                     Known::Refused { .. } => {}

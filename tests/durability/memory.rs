@@ -75,18 +75,19 @@ fn judge(entry: &Entry, own: &BTreeSet<Position>, evidence: &Evidence) -> Result
 /// A refused payment leaves an intent and the provider's no, and nothing was taken by it.
 fn refused_payment(entry: &Entry, events: &[Recorded]) -> Result<(), String> {
     let Known::Refused { code, .. } = &entry.known else { return Ok(()) };
-    let started = events.iter().find_map(|recorded| match &recorded.event {
-        Event::Payment(PaymentEvent::ConfirmStarted { attempt, .. })
-            if recorded.metadata.command_id == entry.command() =>
-        {
-            Some((recorded.stream, *attempt))
-        }
-        _other => None,
+    let started = events.iter().find_map(|recorded| {
+        let Event::Payment(PaymentEvent::ConfirmStarted { attempt, .. }) = &recorded.event else {
+            return None;
+        };
+        let own = recorded.metadata.command_id == entry.command();
+        own.then_some((recorded.stream, *attempt))
     });
     let Some((stream, wanted)) = started else { return Ok(()) };
-    let captured = events.iter().filter(|it| it.stream == stream).any(|it| match &it.event {
-        Event::Payment(PaymentEvent::Captured { attempt, .. }) => *attempt == wanted,
-        _other => false,
+    let captured = events.iter().filter(|it| it.stream == stream).any(|it| {
+        let Event::Payment(PaymentEvent::Captured { attempt, .. }) = &it.event else {
+            return false;
+        };
+        *attempt == wanted
     });
     // Money that came when the seat was gone is returned: that refusal says so.
     if captured && code != "hold_expired" {
@@ -96,7 +97,10 @@ fn refused_payment(entry: &Entry, events: &[Recorded]) -> Result<(), String> {
 }
 
 /// A command that began after another was acknowledged stands behind it in the log.
-fn out_of_order(history: &[Entry], appends: &BTreeMap<CommandId, BTreeSet<Position>>) -> Vec<String> {
+fn out_of_order(
+    history: &[Entry],
+    appends: &BTreeMap<CommandId, BTreeSet<Position>>,
+) -> Vec<String> {
     let mut ended: Vec<(Instant, Position)> = Vec::new();
     let mut began: Vec<(Instant, Position)> = Vec::new();
     for entry in history.iter().filter(|entry| !entry.was_unclear) {
@@ -109,7 +113,8 @@ fn out_of_order(history: &[Entry], appends: &BTreeMap<CommandId, BTreeSet<Positi
     }
     ended.sort_unstable();
     began.sort_unstable();
-    let (mut found, mut before, mut highest) = (Vec::new(), ended.iter().peekable(), Position::START);
+    let (mut found, mut before, mut highest) =
+        (Vec::new(), ended.iter().peekable(), Position::START);
     for (began, position) in &began {
         while let Some((_, acknowledged)) = before.next_if(|(ended, _)| ended < began) {
             highest = highest.max(*acknowledged);

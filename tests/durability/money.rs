@@ -126,7 +126,10 @@ pub(crate) fn reconcile(events: &[Recorded], ledger: &Movements, settled: bool) 
             .collect();
         let missing = purse.returned.iter().any(|(refund, one)| returns.get(refund) != Some(one));
         if missing || (settled && returns != purse.returned) {
-            found.push(format!("{order}: the log returned {:?}, the ledger {returns:?}", purse.returned));
+            found.push(format!(
+                "{order}: the log returned {:?}, the ledger {returns:?}",
+                purse.returned
+            ));
         }
         if settled && !purse.is_settled() {
             found.push(format!("{order} is stranded: {purse:?}"));

@@ -44,7 +44,12 @@ fn an_orderly_end_cuts_no_answer_and_loses_nothing() {
                     recorded.metadata.command_id == command && !refund
                 });
             let cut = entry.is_unknown() && !entry.known.has_status();
-            assert!(!(cut && handled), "the answer was cut: {} {:?}", entry.asked.path, entry.known);
+            assert!(
+                !(cut && handled),
+                "the answer was cut: {} {:?}",
+                entry.asked.path,
+                entry.known
+            );
         }
     }
     lives.settle();

@@ -146,8 +146,8 @@ impl World {
         let slots = self.offering(&mut connection, &room, "slot").await;
         let class = self.offering(&mut connection, &hall, "class").await;
         let mut sessions = Vec::new();
-        for hour in 0..6 {
-            let starts_at = first.plus(Duration::from_hours(2 * hour)).to_string();
+        for hour in (0..12).step_by(2) {
+            let starts_at = first.plus(Duration::from_hours(hour)).to_string();
             let body = json!({"starts_at": starts_at, "zone": "UTC"});
             let path = format!("/v1/offerings/{class}/sessions");
             sessions.push(self.provide(&mut connection, ("POST", path), &body).await);
@@ -195,7 +195,9 @@ impl World {
             Known::Acknowledged(answer) => {
                 crate::history::json(&answer.body)["id"].as_str().unwrap().to_owned()
             }
-            other => panic!("the business does not open: {other:?}"),
+            other @ (Known::Refused { .. } | Known::Unknown(_)) => {
+                panic!("the business does not open: {other:?}")
+            }
         }
     }
 }
