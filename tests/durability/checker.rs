@@ -11,11 +11,11 @@ use holdfast_domain::booking::reservation::{Paper, Reservation, Stage};
 use holdfast_domain::booking::resource::ResourceEvent;
 use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
-use holdfast_domain::ids::ReservationId;
+use holdfast_domain::ids::{HoldId, ReservationId};
 use holdfast_domain::log::{Category, Recorded, Revision, StreamId};
 use holdfast_domain::time::Timestamp;
 
-use crate::claims::{Claims, Until};
+use crate::claims::{Claims, Impossible, Until, hold_in_class, hold_on_calendar};
 use crate::money;
 
 /// The log so far.
@@ -44,6 +44,9 @@ pub(crate) fn violations(events: &[Recorded]) -> Vec<String> {
         if following.is_none_or(|next| next.append_end != recorded.append_end) {
             prefix.close(recorded);
         }
+    }
+    if let Some(last) = events.last() {
+        prefix.finish(last);
     }
     let mut found = prefix.found;
     money::purses(events, &mut found);
@@ -96,16 +99,16 @@ impl Prefix {
         self.states.insert(stream, state.evolve(&recorded.event));
         let told = match &recorded.event {
             Event::Calendar(event) => {
-                self.changed.insert(stream);
-                self.claims.entry(stream).or_default().calendar(event, now)
+                let hold = hold_on_calendar(event);
+                self.tell_claims(stream, Some(hold), |claims| claims.calendar(event, now))
             }
             Event::Session(event) => {
-                self.changed.insert(stream);
                 if let SessionEvent::Scheduled { capacity, .. } = event {
                     let capacity = capacity.map_or(u64::MAX, u64::from);
                     self.capacity.insert(stream, capacity);
                 }
-                self.claims.entry(stream).or_default().session(event, now)
+                let hold = hold_in_class(event);
+                self.tell_claims(stream, hold, |claims| claims.session(event, now))
             }
             Event::Resource(ResourceEvent::Registered { capacity, .. }) => {
                 let calendar = StreamId::new(Category::Calendar, stream.id());
@@ -125,22 +128,36 @@ impl Prefix {
         }
     }
 
+    /// Tells an account of claims; the reservation behind the hold has to be looked at.
+    fn tell_claims(
+        &mut self,
+        stream: StreamId,
+        hold: Option<HoldId>,
+        tell: impl FnOnce(&mut Claims) -> Result<(), Impossible>,
+    ) -> Result<(), Impossible> {
+        self.changed.insert(stream);
+        let claims = self.claims.entry(stream).or_default();
+        let of_hold = |claims: &Claims| claims.0.get(&hold?).and_then(|claim| claim.reservation);
+        let before = of_hold(claims);
+        let told = tell(claims);
+        self.touched.extend(before.or(of_hold(claims)));
+        told
+    }
+
     /// The end of an append: now seats and papers agree.
     fn close(&mut self, last: &Recorded) {
         let now = last.metadata.accepted_at;
         for stream in std::mem::take(&mut self.changed) {
-            let claims = self.claims.get(&stream).cloned().unwrap_or_default();
-            let (most, capacity) = (claims.most(now), self.capacity.get(&stream).copied());
+            let claims = self.claims.entry(stream).or_default();
+            let (most, count) = (claims.most(now), claims.0.len());
+            let capacity = self.capacity.get(&stream).copied();
             if capacity.is_none_or(|capacity| most > capacity) {
                 let why = format!("{stream} at {}: {most} taken of {capacity:?}", last.position);
                 self.found.push(why);
             }
-            if Some(most) != self.counted_by_the_engine(stream, now) {
+            if !self.engine_agrees(stream, (most, count), now) {
                 self.found.push(format!("{stream} at {}: two counts differ", last.position));
             }
-            let firm = claims.0.values().filter(|claim| claim.until == Until::Ever);
-            let sold: Vec<_> = firm.filter_map(|claim| claim.reservation).collect();
-            self.touched.extend(sold);
         }
         for reservation in std::mem::take(&mut self.touched) {
             if let Err(why) = self.agree(reservation) {
@@ -150,17 +167,30 @@ impl Prefix {
         }
     }
 
-    fn counted_by_the_engine(&self, stream: StreamId, now: Timestamp) -> Option<u64> {
-        match self.states.get(&stream)? {
-            State::Session(session) => session.seats().ok().map(|seats| seats.taken(now).into()),
-            State::Calendar(calendar) => {
-                let blocks = calendar.allocations().map(|(_, allocation)| allocation.blocks);
-                Some(blocks.map(|wanted| u64::from(calendar.load(wanted, now))).max().unwrap_or(0))
-            }
-            State::Resource(_) | State::Offering(_) | State::Reservation(_) | State::Payment(_) => {
-                None
-            }
+    /// Whether the engine's own fold has as many claims, and as many seats of a class taken.
+    fn engine_agrees(&self, stream: StreamId, (most, count): (u64, usize), now: Timestamp) -> bool {
+        match self.states.get(&stream) {
+            Some(State::Session(session)) => session.seats().is_ok_and(|seats| {
+                u64::from(seats.taken(now)) == most && seats.claims().count() == count
+            }),
+            Some(State::Calendar(calendar)) => calendar.allocations().count() == count,
+            Some(
+                State::Resource(_) | State::Offering(_) | State::Reservation(_) | State::Payment(_),
+            )
+            | None => false,
         }
+    }
+
+    /// The end of the log: every reservation and every seat once more.
+    fn finish(&mut self, last: &Recorded) {
+        let papers = self.states.keys().filter(|it| it.category() == Category::Reservation);
+        let papers: Vec<_> = papers.map(|it| ReservationId::from_uuid(it.id())).collect();
+        self.touched.extend(papers);
+        let seats = self.claims.values().flat_map(|claims| claims.0.values());
+        let seats: Vec<_> = seats.filter_map(|claim| claim.reservation).collect();
+        self.touched.extend(seats);
+        self.changed.extend(self.claims.keys());
+        self.close(last);
     }
 
     /// Whether a seat and the paper about it say the same.

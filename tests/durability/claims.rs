@@ -42,6 +42,32 @@ impl Claim {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Claims(pub(crate) BTreeMap<HoldId, Claim>);
 
+/// The hold that an event of a calendar is about.
+pub(crate) const fn hold_on_calendar(event: &CalendarEvent) -> HoldId {
+    match *event {
+        CalendarEvent::HoldPlaced { hold, .. }
+        | CalendarEvent::TimeBlocked { hold, .. }
+        | CalendarEvent::HoldPinned { hold, .. }
+        | CalendarEvent::HoldUnpinned { hold }
+        | CalendarEvent::HoldConverted { hold }
+        | CalendarEvent::HoldReleased { hold }
+        | CalendarEvent::HoldExpired { hold } => hold,
+    }
+}
+
+/// The hold that an event of a class is about; none when the class itself begins.
+pub(crate) const fn hold_in_class(event: &SessionEvent) -> Option<HoldId> {
+    match *event {
+        SessionEvent::Scheduled { .. } => None,
+        SessionEvent::SeatsHeld { hold, .. }
+        | SessionEvent::SeatsPinned { hold, .. }
+        | SessionEvent::SeatsUnpinned { hold }
+        | SessionEvent::SeatsConfirmed { hold }
+        | SessionEvent::SeatsReleased { hold }
+        | SessionEvent::SeatsExpired { hold } => Some(hold),
+    }
+}
+
 /// What an event did that cannot have happened.
 pub(crate) type Impossible = String;
 
@@ -87,19 +113,26 @@ impl Claims {
 
     /// The most that is taken at any instant, or of the seats, as it stands at `now`.
     pub(crate) fn most(&self, now: Timestamp) -> u64 {
-        let live: Vec<_> = self.0.values().filter(|claim| claim.is_live(now)).collect();
-        let sum = |claims: Vec<&&Claim>| claims.iter().map(|claim| u64::from(claim.takes)).sum();
-        if live.iter().all(|claim| claim.blocks.is_none()) {
-            return sum(live.iter().collect());
+        let live = self.0.values().filter(|claim| claim.is_live(now));
+        let (mut always, mut edges) = (0_u64, Vec::new());
+        for claim in live {
+            let takes = u64::from(claim.takes);
+            match claim.blocks {
+                None => always = always.saturating_add(takes),
+                Some(blocks) => {
+                    edges.push((blocks.end(), false, takes));
+                    edges.push((blocks.start(), true, takes));
+                }
+            }
         }
-        let starts = live.iter().filter_map(|claim| claim.blocks).map(|blocks| blocks.start());
-        let load = |instant| {
-            let there = |claim: &&&Claim| {
-                claim.blocks.is_some_and(|it| it.start() <= instant && instant < it.end())
-            };
-            sum(live.iter().filter(there).collect())
-        };
-        starts.map(load).max().unwrap_or(0)
+        // Intervals are half-open: at one instant, what ends goes before what starts.
+        edges.sort_unstable();
+        let (mut load, mut most) = (0_u64, 0);
+        for (_, starts, takes) in edges {
+            load = if starts { load.saturating_add(takes) } else { load.saturating_sub(takes) };
+            most = load.max(most);
+        }
+        most.saturating_add(always)
     }
 
     fn place(

@@ -24,7 +24,7 @@ fn each_checker_finds_what_is_planted() {
     let node = Node::start(lives.world.data(), &[], &[]).unwrap();
     let run = load::run(&lives.world, &lives.catalogue, node.address, lives.seed, 40);
     lives.runtime.block_on(run);
-    node.kill();
+    drop(node);
     let evidence = lives.settle();
     an_acknowledged_event_that_is_gone(&lives, &evidence);
     an_effect_that_comes_twice(&lives, &evidence);

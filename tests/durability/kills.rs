@@ -28,7 +28,7 @@ fn what_was_acknowledged_survives_kills_at_any_moment() {
             let customers = load::run(&lives.world, &lives.catalogue, address, seed, u32::MAX);
             let killer = async {
                 tokio::time::sleep(moment).await;
-                node.kill();
+                drop(node);
             };
             tokio::join!(customers, killer);
         });

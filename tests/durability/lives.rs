@@ -31,7 +31,7 @@ impl Lives {
         let world = Arc::new(World::new());
         let node = Node::start(world.data(), &[], &[]).unwrap();
         let catalogue = runtime.block_on(world.open_business(node.address));
-        node.kill();
+        drop(node);
         Self { world, catalogue: Arc::new(catalogue), runtime, seed }
     }
 

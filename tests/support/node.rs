@@ -42,7 +42,7 @@ fn binary() -> PathBuf {
     beside
 }
 
-/// A running process.
+/// A running process. Dropped, it is killed: without a word, as a loss of power would.
 #[derive(Debug)]
 pub(crate) struct Node {
     child: Child,
@@ -105,11 +105,6 @@ impl Node {
             return Err(DidNotStart(format!("{status}\n{}", node.said())));
         }
         Ok(node)
-    }
-
-    /// Kills it as a loss of power would, for a process.
-    pub(crate) fn kill(mut self) {
-        self.end();
     }
 
     /// Asks it to end; answers how it ended and how long that took.
