@@ -141,8 +141,15 @@ struct Table {
 async fn bare_insert(folder: &Path) -> u64 {
     let mut source = connect(&folder.join("log.db")).await;
     let mut tables = Vec::new();
-    for (name, order) in [("stream", "id"), ("event", "position"), ("command", "position")] {
-        tables.push(read(&mut source, name, order).await);
+    // Streams in the order of their one event, so that each transaction refers to its own rows.
+    let streams = "SELECT s.* FROM event e CROSS JOIN stream s ON s.id = e.stream \
+                   ORDER BY e.position";
+    for (name, rows) in [
+        ("stream", streams),
+        ("event", "SELECT * FROM event ORDER BY position"),
+        ("command", "SELECT * FROM command ORDER BY position"),
+    ] {
+        tables.push(read(&mut source, name, rows).await);
     }
     source.close().await.unwrap();
     let mut bare = connect(&folder.join("bare.db")).await;
@@ -171,9 +178,8 @@ async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
-async fn read(source: &mut SqliteConnection, name: &'static str, order: &str) -> Table {
-    let statement = sqlx::AssertSqlSafe(format!("SELECT * FROM {name} ORDER BY {order}"));
-    let found = sqlx::query(statement).fetch_all(source).await.unwrap();
+async fn read(source: &mut SqliteConnection, name: &'static str, rows: &'static str) -> Table {
+    let found = sqlx::query(rows).fetch_all(source).await.unwrap();
     let columns = found.first().unwrap().columns().len();
     let rows = found.iter().map(|row| fields(row, columns)).collect();
     Table { name, columns, rows }

@@ -103,13 +103,17 @@ async fn catch_up(log: &Arc<SqliteLog>, folder: &std::path::Path) {
     stop.cancel();
     running.join_next().await.unwrap().unwrap().unwrap();
     store.close().await;
-    Line::new("G7", "all read models catch up from nothing, SQLite to SQLite")
+    let mut line = Line::new("G7", "all read models catch up from nothing, SQLite to SQLite")
         .number("count", head.0)
         .number("per_second", rate(head.0, all))
-        .number("first_20k_per_second", rate(EARLY.min(head.0), early))
-        .number("last_20k_per_second", rate(EARLY.min(head.0), all.saturating_sub(before_late)))
-        .cost(spent, head.0)
-        .print();
+        .cost(spent, head.0);
+    if late >= EARLY {
+        let last = rate(EARLY, all.saturating_sub(before_late));
+        line = line
+            .number("first_20k_per_second", rate(EARLY, early))
+            .number("last_20k_per_second", last);
+    }
+    line.print();
 }
 
 /// How long after `began` the views show a position.
