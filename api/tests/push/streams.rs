@@ -65,7 +65,9 @@ impl Scene {
 
     async fn stream(&self, who: PrincipalId, roles: &[Role], query: &str, last: &str) -> Stream {
         let response = self.ask(who, roles, query, last).await;
-        assert_eq!(response.status(), 200);
+        if response.status() != 200 {
+            panic!("{}", response.text().await.unwrap());
+        }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Stream { response, text: String::new() }
     }
