@@ -128,7 +128,7 @@ async fn one_who_never_reads_is_cut_off_and_nobody_else_notices() {
     assert_eq!(metrics.dropped.get(), 1);
     // What was on its way can still be read, and then the connection is at its end.
     let stream = deaf.stream.get_mut();
-    let (mut rest, mut piece) = (0, [0; 65_536]);
+    let (mut rest, mut piece) = (0, vec![0; 65_536]);
     loop {
         let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece)).await;
         match read.expect("the connection was not cut") {

@@ -65,9 +65,7 @@ impl Scene {
 
     async fn stream(&self, who: PrincipalId, roles: &[Role], query: &str, last: &str) -> Stream {
         let response = self.ask(who, roles, query, last).await;
-        if response.status() != 200 {
-            panic!("{}", response.text().await.unwrap());
-        }
+        assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Stream { response, text: String::new() }
     }
