@@ -85,9 +85,9 @@ impl Session {
             },
         };
         let end = self.serve(&mut subscriber).await;
-        // The mailbox goes before the farewell: it may take a while, and nothing more is heard.
         let bookmarks = if end == End::Stopping { subscriber.bookmarks() } else { vec![] };
         self.farewell(end, bookmarks).await;
+        // Only now: a socket counts until its connection is at its end.
         drop(subscriber);
     }
 

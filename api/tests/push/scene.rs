@@ -111,7 +111,10 @@ impl Scene {
         };
         let (title, kind) = ("O".to_owned(), OfferingKind::Slot);
         self.act(DraftOffering { offering, provider, resource, title, kind, terms }).await;
-        self.act(OpenOffering { offering, by: provider, open: true }).await;
+        let opened = self.act(OpenOffering { offering, by: provider, open: true }).await;
+        let patience = tokio::time::sleep(PATIENCE);
+        let reader = &self.running.state().node.reader;
+        reader.wait_for(opened.position, patience).await.unwrap();
     }
 
     fn engine(&self) -> &Engine {
