@@ -81,7 +81,7 @@ impl Node {
         let (kept, stderr) = (Arc::clone(&lines), BufReader::new(child.stderr.take().unwrap()));
         let reader = std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("listening    http://") {
+                if let Some((_, address)) = line.split_once(" ms  http://") {
                     found.send(address.trim().parse::<SocketAddr>().unwrap()).unwrap();
                 }
                 let mut kept = kept.lock().unwrap();
