@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_commands::ports::{Due, DueIndex, DuePage, DueUnavailable};
+use holdfast_commands::ports::{Due, DueIndex, DuePage, DuePlace, DueUnavailable};
 use holdfast_domain::ids::ReservationId;
 use holdfast_domain::log::{Pending, Position};
 use holdfast_domain::time::Timestamp;
 use holdfast_projections::Reader;
+use holdfast_projections::document::Key;
 use holdfast_projections::ports::Query;
 use holdfast_projections::reader::ReadFailure;
 use holdfast_projections::views::due::{DUE, DueDocument};
@@ -31,20 +32,29 @@ impl DueReads {
         Self { reader, moved }
     }
 
-    async fn read(&self, now: Timestamp, limit: usize) -> Result<DuePage, DueUnavailable> {
+    async fn read(
+        &self,
+        now: Timestamp,
+        after: Option<DuePlace>,
+        limit: usize,
+    ) -> Result<DuePage, DueUnavailable> {
         let unavailable = |why: String| DueUnavailable(why);
         // One more than asked for: the first that is not due yet says when to look again.
         let limit = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
-        let query = Query { limit, ..Query::default() };
+        let after = after.map(|place| (place.at, Key::new(place.key)));
+        let query = Query { after, limit, ..Query::default() };
         let found = match self.reader.list(DUE, query).await {
             Ok(found) => found.value,
             // A node that just started: nothing is known to be due until the view is there.
             Err(ReadFailure::Building(_)) => {
-                return Ok(DuePage { due: vec![], next: Some(now.plus(LOOK_AGAIN)) });
+                let next = Some(now.plus(LOOK_AGAIN));
+                return Ok(DuePage { next, ..DuePage::default() });
             }
             Err(why) => return Err(unavailable(why.to_string())),
         };
         let (mut due, mut next) = (BTreeMap::<ReservationId, Timestamp>::new(), None);
+        let full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let last = found.last().map(|entry| DuePlace { at: entry.at, key: entry.key.to_string() });
         for entry in found {
             // A parked entry is shown on health; the other entries go on.
             let Some(document) = entry.document else { continue };
@@ -60,13 +70,20 @@ impl DueReads {
         let mut due: Vec<_> =
             due.into_iter().map(|(reservation, at)| Due { reservation, at }).collect();
         due.sort_by_key(|entry| entry.at);
-        Ok(DuePage { due, next })
+        // Only a page that is due to its end can hide more.
+        let after = last.filter(|_| full && next.is_none());
+        Ok(DuePage { due, after, next })
     }
 }
 
 impl DueIndex for DueReads {
-    fn due(&self, now: Timestamp, limit: usize) -> Pending<'_, Result<DuePage, DueUnavailable>> {
-        Box::pin(self.read(now, limit))
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePlace>,
+        limit: usize,
+    ) -> Pending<'_, Result<DuePage, DueUnavailable>> {
+        Box::pin(self.read(now, after, limit))
     }
 
     fn changed(&self) -> Pending<'_, ()> {

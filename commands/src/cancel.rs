@@ -4,8 +4,8 @@
 use holdfast_domain::booking::hold::ClaimCommand;
 use holdfast_domain::booking::payment_stream;
 use holdfast_domain::booking::reservation::{
-    CancellationReason, CancelledBy, ReservationCommand, ReservationEvent, ReservationRefusal,
-    Stage,
+    CancellationQuote, CancellationReason, CancelledBy, ReservationCommand, ReservationEvent,
+    ReservationRefusal, Stage,
 };
 use holdfast_domain::decider::Decider;
 use holdfast_domain::ids::{CancellationQuoteId, CorrelationId, PaymentId, RefundId};
@@ -40,7 +40,8 @@ impl UseCase for QuoteCancellation {
     }
 
     fn streams(&self) -> Vec<StreamId> {
-        vec![self.about.paper()]
+        let payment = self.about.payment.map(payment_stream);
+        [Some(self.about.paper()), payment].into_iter().flatten().collect()
     }
 
     fn subject(&self) -> StreamId {
@@ -53,25 +54,33 @@ impl UseCase for QuoteCancellation {
 
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
         let (quote, by, now) = (self.quote, self.by, world.now());
-        let command = ReservationCommand::QuoteCancellation { quote, by, now };
+        let refundable = refundable(world, &self.about)?;
+        let command = ReservationCommand::QuoteCancellation { quote, by, refundable, now };
         let facts = world.reservation(self.about.reservation).decide(&command)?;
         world.record(self.subject(), facts);
         let paper = world.paper(self.about.reservation)?;
-        match &paper.stage {
-            Stage::Confirmed { quoted: Some(quoted), .. } => {
-                let body = world.presenter().cancellation_quote(self.about.reservation, quoted);
-                Ok(Outcome::answer(200, body))
-            }
-            Stage::Confirmed { quoted: None, .. }
-            | Stage::Held
+        let quoted: &[CancellationQuote] = match &paper.stage {
+            Stage::Confirmed { quoted, .. } => quoted,
+            Stage::Held
             | Stage::PaymentInFlight
             | Stage::Expired
             | Stage::Abandoned
-            | Stage::Cancelled { .. } => {
-                Err(ReservationRefusal::InvalidState { status: paper.status() }.into())
-            }
-        }
+            | Stage::Cancelled { .. } => &[],
+        };
+        let offer = quoted.iter().find(|offer| offer.id == self.quote);
+        let offer = offer.ok_or(ReservationRefusal::InvalidState { status: paper.status() })?;
+        let body = world.presenter().cancellation_quote(self.about.reservation, offer);
+        Ok(Outcome::answer(200, body))
     }
+}
+
+/// What can still be returned of what was paid for a reservation.
+fn refundable(world: &World<'_>, about: &About) -> Result<Money, Refusal> {
+    let paper = world.paper(about.reservation)?;
+    Ok(match world.account_of(paper) {
+        Some((_, account)) => account.refundable(),
+        None => Money::zero(paper.booking.quote.total.currency()),
+    })
 }
 
 /// Call a booking off.
@@ -115,6 +124,7 @@ impl UseCase for Cancel {
             by: self.by,
             quote: self.quote,
             reason: self.reason,
+            refundable: refundable(world, about)?,
             now: world.now(),
         })?;
         if !facts.is_empty() {
@@ -147,22 +157,8 @@ fn refund_of(fact: &ReservationEvent) -> Option<Money> {
     }
 }
 
-/// Writes the intent to return money; what was returned before is not returned again.
+/// Writes the intent to return money.
 fn request_refund(
-    world: &mut World<'_>,
-    order: PaymentId,
-    amount: Money,
-    reason: RefundReason,
-) -> Result<(), Refusal> {
-    let account = world.payment(order).account()?;
-    let amount = amount.at_most(account.refundable()).unwrap_or(amount);
-    if amount.is_zero() {
-        return Ok(());
-    }
-    refund(world, order, amount, reason)
-}
-
-fn refund(
     world: &mut World<'_>,
     order: PaymentId,
     amount: Money,
@@ -221,7 +217,7 @@ impl UseCase for RefundPart {
             return Err(PaymentRefusal::InvalidRefundAmount { refundable }.into());
         }
         let id = RefundId::derive(self.order, account.next_refund());
-        refund(world, self.order, self.amount, RefundReason::Goodwill)?;
+        request_refund(world, self.order, self.amount, RefundReason::Goodwill)?;
         let account = world.payment(self.order).account()?;
         let entry = account.refunds.get(&id).ok_or(PaymentRefusal::NotFound)?;
         Ok(Outcome::answer(201, world.presenter().refund(self.order, id, entry)))

@@ -8,7 +8,7 @@ use holdfast_domain::booking::reservation::{
     ReservationCommand, ReservationRefusal, Stage as Paperwork,
 };
 use holdfast_domain::decider::Decider;
-use holdfast_domain::ids::{CorrelationId, PaymentId, RefundId};
+use holdfast_domain::ids::{CommandId, CorrelationId, PaymentId, RefundId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{
@@ -48,9 +48,7 @@ impl StartConfirm {
     fn again(&self, world: &World<'_>, account: &Account) -> Result<Option<Outcome>, Refusal> {
         let same = account.last_key() == Some(&*self.payment_key);
         match &account.stage {
-            Stage::Captured { .. } if same && self.amount == account.amount => {
-                self.about.answer_captured(world, account).map(Some)
-            }
+            Stage::Captured { .. } if same => self.about.answer_captured(world, account).map(Some),
             Stage::Open { declined: Some(code) } if same => {
                 Err(Refusal::PaymentDeclined { code: code.clone() })
             }
@@ -85,8 +83,11 @@ impl UseCase for StartConfirm {
         self.about.reservation.into()
     }
 
-    fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
+    fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal> {
         let account = world.payment(self.order).account()?;
+        if self.amount != account.amount {
+            return Err(PaymentRefusal::AmountMismatch { due: account.amount }.into());
+        }
         if let Some(outcome) = self.again(world, account)? {
             return Ok(outcome);
         }
@@ -106,8 +107,16 @@ impl UseCase for StartConfirm {
         world.record(self.about.owner(), seat);
         world.record(payment_stream(self.order), intent);
         world.record(self.about.paper(), paper);
-        Ok(Outcome::step(self.about.next(world, true)?))
+        Ok(Outcome {
+            started: Some((started(request.command_id), 202, Vec::new())),
+            ..Outcome::step(self.about.next(world, true)?)
+        })
     }
+}
+
+/// The id under which it is remembered that a command has started.
+pub fn started(command: CommandId) -> CommandId {
+    CommandId::of_step("started", command.as_uuid(), "")
 }
 
 impl About {
@@ -194,10 +203,13 @@ impl UseCase for Report {
                 PaymentCommand::RecordRefund { refund: *refund, outcome: outcome.clone() }
             }
         })?;
+        let news = !facts.is_empty();
         world.record(payment_stream(self.order), facts);
-        let step = self.about.settle(world, false)?;
+        // What was known before was settled by whoever wrote it, or will be by the runner: the same
+        // report twice writes nothing twice.
+        let step = if news { self.about.settle(world, false)? } else { Step::Rest };
         let answer = if self.for_caller { self.answer(world, request)? } else { None };
-        Ok(Outcome { answer, step })
+        Ok(Outcome { answer, started: None, step })
     }
 }
 

@@ -61,8 +61,13 @@ impl Frame<'_> {
         states: &States,
     ) -> Decision {
         let revision = states.get(&self.use_case.subject()).and_then(Known::revision);
-        let command =
+        let answered =
             outcome.answer.as_ref().map(|(status, body)| self.record(*status, body, revision));
+        let started = outcome.started.as_ref().map(|(id, status, body)| CommandRecord {
+            id: *id,
+            ..self.record(*status, body, revision)
+        });
+        let command = answered.or(started);
         let batch = self.batch(&journal, command);
         Decision { batch, outcome, revision, journal }
     }

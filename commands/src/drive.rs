@@ -15,11 +15,12 @@ use holdfast_domain::process::{Call, Step};
 use crate::about::About;
 use crate::checkout::{Advance, Report, Said};
 use crate::failpoint;
+use crate::owner::Done;
 use crate::owners::Owners;
 use crate::ports::{
     Capture, CaptureRequest, Clock, NoAnswer, PaymentGateway, RefundRequest, Return,
 };
-use crate::request::{Answer, CommandError, Request};
+use crate::request::{CommandError, Request};
 
 /// How long a call to the provider may take before its outcome counts as unknown.
 const CALL_MAX: Duration = Duration::from_secs(10);
@@ -48,14 +49,13 @@ impl Driver {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Takes the step that a customer waits for; `None` when its outcome is unknown.
+    /// Takes the step that a customer waits for.
     pub async fn for_caller(
         &self,
         about: About,
-        step: Step,
+        call: Call,
         request: Request,
-    ) -> Result<Option<Answer>, CommandError> {
-        let Step::Call(call) = step else { return Ok(None) };
+    ) -> Result<Done, CommandError> {
         let (order, said) = self.call(call).await;
         let request = Request {
             remembered_as: Some(request.command_id),
@@ -66,7 +66,7 @@ impl Driver {
         let report = Report { about, order, said, for_caller: true };
         let done = self.owners.decide(Arc::new(report), request).await?;
         failpoint::hit("saga.recorded");
-        Ok(done.answer)
+        Ok(done)
     }
 
     /// Takes every step about a reservation that can be taken now; says what comes after.
@@ -132,8 +132,8 @@ impl Driver {
             }
             Ok(Capture::Declined { code }) => ConfirmOutcome::Declined { code },
             Err(why) => {
-                tracing::warn!(%order, tries, %why, "the outcome of a capture is unknown");
                 let tries = tries.saturating_add(1);
+                complain(&format!("capture of {order}"), tries, &why);
                 ConfirmOutcome::Unknown { next_try_at: retry::next_try_at(tries, self.clock.now()) }
             }
         }
@@ -155,8 +155,8 @@ impl Driver {
             Ok(Return::Returned { transaction }) => RefundOutcome::Succeeded { transaction },
             Ok(Return::Refused { code }) => RefundOutcome::Refused { code },
             Err(why) => {
-                tracing::warn!(%order, %refund, tries, %why, "the outcome of a refund is unknown");
                 let tries = tries.saturating_add(1);
+                complain(&format!("refund {refund} of {order}"), tries, &why);
                 RefundOutcome::Unknown { next_try_at: retry::next_try_at(tries, self.clock.now()) }
             }
         }
@@ -167,6 +167,15 @@ async fn bounded<T>(call: impl Future<Output = Result<T, NoAnswer>> + Send) -> R
     tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(|_too_long| {
         Err(NoAnswer(format!("no answer within {} s", CALL_MAX.as_secs())))
     })
+}
+
+/// Says that an outcome is unknown; loudly once a person should look.
+fn complain(what: &str, tries: u32, why: &NoAnswer) {
+    if tries >= retry::ALARM_AFTER_TRIES {
+        tracing::error!(what, tries, %why, "still unknown after a quarter of an hour: look at it");
+    } else {
+        tracing::warn!(what, tries, %why, "the outcome is unknown; the provider is asked again");
+    }
 }
 
 /// The id of the step that reports what was said: the same for two runners that heard the same.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_domain::ids::PaymentId;
-use holdfast_domain::log::EventLog;
+use holdfast_domain::log::{EventLog, Position};
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::PaymentRefusal;
+use holdfast_domain::process::Step;
 use uuid::Uuid;
 
-use crate::checkout::StartConfirm;
+use crate::checkout::{StartConfirm, started};
 use crate::drive::Driver;
 use crate::in_flight::InFlight;
 use crate::owner::{Ground, remembered};
@@ -22,8 +23,8 @@ use crate::routes::Routes;
 use crate::tasks::Tasks;
 use crate::use_case::UseCase;
 
-/// How long a copy of a command waits for the first one.
-const IN_FLIGHT_MAX: Duration = Duration::from_secs(15);
+/// How long a copy of a command waits for the first one: shorter than the edge waits for either.
+const IN_FLIGHT_MAX: Duration = Duration::from_secs(12);
 
 /// What the engine stands on.
 #[derive(Debug, Clone)]
@@ -57,7 +58,12 @@ pub enum Confirmed {
     /// It has an answer.
     Answered(Answer),
     /// The provider gave no definite answer yet; the engine keeps asking.
-    Checking,
+    Checking {
+        /// Where the last append about it ended.
+        position: Position,
+        /// Whether an earlier copy of the command had started it.
+        replayed: bool,
+    },
 }
 
 /// The customer authorised a payment.
@@ -147,6 +153,7 @@ impl Engine {
             if let Some(answer) = engine.answered(&request).await? {
                 return Ok(Confirmed::Answered(answer));
             }
+            let before = engine.started(&request).await?;
             let not_found = || CommandError::from(Refusal::from(PaymentRefusal::NotFound));
             let about = engine.routes.payment(confirm.order).await?.ok_or_else(not_found)?;
             if request.actor.principal() != Some(about.customer) {
@@ -158,14 +165,26 @@ impl Engine {
                 payment_key: confirm.payment_key,
                 amount: confirm.amount,
             };
-            let done = engine.owners.decide(Arc::new(start), request.clone()).await?;
-            if let Some(answer) = done.answer {
-                return Ok(Confirmed::Answered(answer));
+            let mut done = engine.owners.decide(Arc::new(start), request.clone()).await?;
+            if let Step::Call(call) = done.outcome.step.clone() {
+                done = engine.driver.for_caller(about, call, request).await?;
             }
-            let answer = engine.driver.for_caller(about, done.outcome.step, request).await?;
-            Ok(answer.map_or(Confirmed::Checking, Confirmed::Answered))
+            Ok(match done.answer {
+                Some(answer) => Confirmed::Answered(answer),
+                None => Confirmed::Checking {
+                    position: done.position.max(before.unwrap_or_default()),
+                    replayed: before.is_some(),
+                },
+            })
         };
         self.to_its_end(command).await
+    }
+
+    /// Where an earlier copy of the command had started, when it had.
+    async fn started(&self, request: &Request) -> Result<Option<Position>, CommandError> {
+        let known = self.ports.log.answered(started(request.command_id)).await;
+        let known = known.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        known.map(|noted| remembered(request, noted).map(|done| done.position)).transpose()
     }
 
     async fn answered(&self, request: &Request) -> Result<Option<Answer>, CommandError> {

@@ -54,6 +54,8 @@ pub struct Done {
     pub answer: Option<Answer>,
     /// What a process has to do next.
     pub outcome: Outcome,
+    /// Where its append ended; the start when nothing was appended.
+    pub position: Position,
 }
 
 /// A command on its way through an owner.
@@ -134,6 +136,12 @@ impl Owner {
 
     /// Reads the streams that are not warm; answers the jobs whose streams cannot be read.
     async fn load(&mut self, waiting: VecDeque<Waiting>) -> VecDeque<Waiting> {
+        // The log does not judge a trial, so a trial is judged on what is there now.
+        for entry in waiting.iter().filter(|entry| entry.job.request.dry_run) {
+            for stream in entry.job.use_case.streams() {
+                self.states.remove(&stream);
+            }
+        }
         let mut missing: Vec<StreamId> = Vec::new();
         for Waiting { job, .. } in &waiting {
             let fresh = job.use_case.fresh();
@@ -226,7 +234,8 @@ impl Owner {
                 if decision.batch.is_some() {
                     Verdict { then: Then::Append(Box::new(decision)), moved: false }
                 } else {
-                    let done = Done { answer: None, outcome: decision.outcome };
+                    let (outcome, position) = (decision.outcome, Position::START);
+                    let done = Done { answer: None, outcome, position };
                     Verdict::answer(Ok(done))
                 }
             }
@@ -334,7 +343,7 @@ fn done(decision: Decision, appended: &Appended) -> Done {
         replayed: false,
         would_write: None,
     });
-    Done { answer, outcome: decision.outcome }
+    Done { answer, outcome: decision.outcome, position: appended.position }
 }
 
 fn dry_run(outcome: Outcome, journal: Vec<(StreamId, Event)>) -> Done {
@@ -348,7 +357,7 @@ fn dry_run(outcome: Outcome, journal: Vec<(StreamId, Event)>) -> Done {
         replayed: false,
         would_write: Some(would_write),
     };
-    Done { answer: Some(answer), outcome }
+    Done { answer: Some(answer), outcome, position: Position::START }
 }
 
 fn refused_dry_run(refusal: &Refusal, presenter: &dyn Presenter, request: &Request) -> Done {
@@ -361,7 +370,8 @@ fn refused_dry_run(refusal: &Refusal, presenter: &dyn Presenter, request: &Reque
         replayed: false,
         would_write: None,
     };
-    Done { answer: Some(answer), outcome: Outcome::answer(status, body) }
+    let outcome = Outcome::answer(status, body);
+    Done { answer: Some(answer), outcome, position: Position::START }
 }
 
 /// The answer that was remembered, when the request is the same.
@@ -370,13 +380,14 @@ pub fn remembered(request: &Request, answered: AnsweredCommand) -> Result<Done, 
         return Err(CommandError::KeyReused);
     }
     let outcome = Outcome::answer(answered.record.status, answered.record.body.clone());
+    let position = answered.position;
     let answer = Answer {
         status: answered.record.status,
         body: answered.record.body,
         revision: answered.record.revision,
-        position: answered.position,
+        position,
         replayed: true,
         would_write: None,
     };
-    Ok(Done { answer: Some(answer), outcome })
+    Ok(Done { answer: Some(answer), outcome, position })
 }

@@ -138,11 +138,22 @@ pub struct Due {
     pub at: Timestamp,
 }
 
+/// A place in the index, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePlace {
+    /// When the entry there is due, in microseconds since 1970.
+    pub at: i64,
+    /// Which entry of that instant.
+    pub key: String,
+}
+
 /// What is due, and what comes after.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DuePage {
     /// What is due, earliest first.
     pub due: Vec<Due>,
+    /// Where to go on, when more may be due.
+    pub after: Option<DuePlace>,
     /// When the next one after them is due, if there is one.
     pub next: Option<Timestamp>,
 }
@@ -155,8 +166,13 @@ pub struct DueUnavailable(pub String);
 /// The index of deadlines: a read model, rebuilt like any other. It may be behind; a process judges
 /// by what the aggregates recorded.
 pub trait DueIndex: Send + Sync + fmt::Debug {
-    /// Up to `limit` entries, earliest first, that are due at `now`.
-    fn due(&self, now: Timestamp, limit: usize) -> Pending<'_, Result<DuePage, DueUnavailable>>;
+    /// Up to `limit` entries behind `after`, earliest first, that are due at `now`.
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePlace>,
+        limit: usize,
+    ) -> Pending<'_, Result<DuePage, DueUnavailable>>;
 
     /// Returns when the index has changed since the last call. A hint: look, do not believe.
     fn changed(&self) -> Pending<'_, ()>;

@@ -1,7 +1,7 @@
 //! The runner of processes: looks at what is due, and has the driver take the steps. It decides
 //! nothing and remembers nothing that matters; two of them do no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use holdfast_domain::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::handle::Engine;
-use crate::ports::{Due, DueIndex, DuePage};
+use crate::ports::{Due, DueIndex, DuePage, DueUnavailable};
 use crate::request::CommandError;
 use crate::tasks::Tasks;
 
-/// How many due entries are looked at in one go.
+/// How many due entries are read in one go.
 const PAGE: usize = 256;
+/// How many such pages are looked at before the first is looked at again.
+const PAGES_MAX: usize = 64;
 /// How many reservations are advanced at once.
 const CONCURRENT_MAX: usize = 32;
 /// How long an entry rests after a step that changed nothing, or failed.
@@ -76,17 +78,35 @@ impl Processes {
     /// Whether nothing is due and no effect is under way.
     pub async fn is_idle(&self) -> bool {
         let now = self.engine.clock().now();
-        let Ok(DuePage { due, .. }) = self.index.due(now, PAGE).await else { return false };
-        let busy =
-            self.slots.available_permits() < CONCURRENT_MAX || self.engine.driver().calls() > 0;
+        let Ok(DuePage { due, .. }) = self.all_due(now).await else { return false };
+        let free = self.slots.available_permits();
+        let busy = free < CONCURRENT_MAX || self.engine.driver().calls() > 0;
         !busy && !due.iter().any(|entry| self.is_open(entry, now))
+    }
+
+    /// Everything that is due, within a bound: entries that rest must not hide those behind them.
+    async fn all_due(&self, now: Timestamp) -> Result<DuePage, DueUnavailable> {
+        let mut all = DuePage::default();
+        for _ in 0..PAGES_MAX {
+            let page = self.index.due(now, all.after.take(), PAGE).await?;
+            all.due.extend(page.due);
+            all.next = page.next;
+            all.after = page.after;
+            if all.after.is_none() {
+                break;
+            }
+        }
+        // A reservation can stand there for its seat and for its money: it is one thing to look at.
+        let mut met = BTreeSet::new();
+        all.due.retain(|entry| met.insert(entry.reservation));
+        Ok(all)
     }
 
     /// Starts what is due; says when to look again.
     async fn look(&self) -> Timestamp {
         let now = self.engine.clock().now();
         let latest = now.plus(LOOK_AT_LEAST);
-        let DuePage { due, next } = match self.index.due(now, PAGE).await {
+        let DuePage { due, next, .. } = match self.all_due(now).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "deadlines cannot be looked up; trying again");
@@ -114,10 +134,9 @@ impl Processes {
 
     /// What the index does not show any more needs no memory.
     fn forget_all_but(&self, due: &[Due]) {
+        let shown: BTreeSet<_> = due.iter().map(|entry| entry.reservation).collect();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|reservation, seen| {
-            seen.again_at.is_none() || due.iter().any(|entry| entry.reservation == *reservation)
-        });
+        seen.retain(|reservation, seen| seen.again_at.is_none() || shown.contains(reservation));
     }
 
     async fn start(&self, entry: Due) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use holdfast_domain::ids::CorrelationId;
+use holdfast_domain::ids::{CommandId, CorrelationId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::process::Step;
 
@@ -15,6 +15,9 @@ use crate::world::World;
 pub struct Outcome {
     /// The answer to the caller, to be remembered with the command; none when the command goes on.
     pub answer: Option<(u16, Vec<u8>)>,
+    /// What is remembered of a command that goes on: under an id of its own, so that the same key
+    /// with another request is noticed before there is an answer.
+    pub started: Option<(CommandId, u16, Vec<u8>)>,
     /// What a process has to do next.
     pub step: Step,
 }
@@ -22,12 +25,12 @@ pub struct Outcome {
 impl Outcome {
     /// The command ends with this answer.
     pub const fn answer(status: u16, body: Vec<u8>) -> Self {
-        Self { answer: Some((status, body)), step: Step::Rest }
+        Self { answer: Some((status, body)), started: None, step: Step::Rest }
     }
 
     /// The command goes on with this step.
     pub const fn step(step: Step) -> Self {
-        Self { answer: None, step }
+        Self { answer: None, started: None, step }
     }
 }
 

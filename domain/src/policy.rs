@@ -251,6 +251,14 @@ impl CancellationPolicy {
 }
 
 impl RefundTerms {
+    /// The same terms when less is left to return than was paid, because a part was returned before.
+    #[must_use]
+    pub fn within(self, refundable: Money) -> Self {
+        let amount = self.amount.at_most(refundable).unwrap_or(self.amount);
+        let kept = refundable.minus(amount).unwrap_or(self.kept);
+        Self { amount, kept, ..self }
+    }
+
     /// Everything goes back, because of what others did.
     pub const fn all(paid: Money, because: RefundRule) -> Self {
         Self { amount: paid, kept: Money::zero(paid.currency()), because }

@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use holdfast_commands::failpoint;
 use holdfast_commands::request::{Answer, CommandError, Request, WouldWrite};
 use holdfast_commands::use_case::UseCase;
@@ -62,6 +62,13 @@ impl Command {
     /// Whether the caller acts in this role on this route.
     pub fn acts_as(&self, role: Role) -> bool {
         self.caller.has(role)
+    }
+
+    /// The same command, in the role that carries it.
+    #[must_use]
+    pub fn acting_as(self, role: Role) -> Self {
+        let actor = Actor::User { id: self.principal(), role };
+        Self { actor, ..self }
     }
 
     /// The command's circumstances; `body` is what was asked, to the byte.
@@ -180,6 +187,18 @@ pub fn outcome(answer: &Result<Answer, CommandError>) -> &'static str {
         }
         Err(CommandError::ClockBehind | CommandError::Unavailable(_)) => "failed",
     }
+}
+
+/// The head of an answer that is not known yet.
+pub fn checking(position: Position, replayed: bool) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Accepted();
+    if position > Position::START {
+        response.insert_header((POSITION, HeaderValue::from(position.0)));
+    }
+    if replayed {
+        response.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+    response
 }
 
 /// Writes an answer.

@@ -13,7 +13,7 @@ use holdfast_projections::views::schema::MoneyShape;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, outcome, respond, run};
+use super::command::{Command, checking, outcome, respond, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
 use super::json::Body;
@@ -85,9 +85,9 @@ pub(crate) async fn confirm(
             decided(outcome(&answer));
             respond(answer)
         }
-        Ok(Confirmed::Checking) => {
+        Ok(Confirmed::Checking { position, replayed }) => {
             decided("checking");
-            Ok(HttpResponse::Accepted().json(Checking { status: "checking", order_id: order }))
+            Ok(checking(position, replayed).json(Checking { status: "checking", order_id: order }))
         }
     }
 }
@@ -159,7 +159,7 @@ pub(crate) async fn refund(
     let (order, Body { value, bytes }) = (order.0, body);
     let about = state.node.engine.routes().payment(order).await?;
     let about = about.ok_or(Problem::from(PaymentRefusal::NotFound))?;
-    let (about, part) = concerned(&state, &command, about.reservation).await?;
+    let (about, part, command) = concerned(&state, command, about.reservation).await?;
     if part == CancelledBy::Customer {
         return Err(Problem::new(Code::Forbidden));
     }

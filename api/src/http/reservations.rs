@@ -264,22 +264,22 @@ pub(crate) async fn list(
 /// told apart from none.
 pub(crate) async fn concerned(
     state: &State,
-    command: &Command,
+    command: Command,
     reservation: ReservationId,
-) -> Result<(About, CancelledBy), Problem> {
+) -> Result<(About, CancelledBy, Command), Problem> {
     let not_found = || Problem::from(ReservationRefusal::NotFound);
     let about = state.node.engine.routes().reservation(reservation).await?;
     let about = about.ok_or_else(not_found)?;
-    let part = if about.customer == command.principal() {
-        CancelledBy::Customer
+    let (part, role) = if about.customer == command.principal() && command.acts_as(Role::Customer) {
+        (CancelledBy::Customer, Role::Customer)
     } else if about.provider == command.principal() && command.acts_as(Role::Provider) {
-        CancelledBy::Provider
+        (CancelledBy::Provider, Role::Provider)
     } else if command.acts_as(Role::Admin) {
-        CancelledBy::System
+        (CancelledBy::System, Role::Admin)
     } else {
         return Err(not_found());
     };
-    Ok((about, part))
+    Ok((about, part, command.acting_as(role)))
 }
 
 /// Says what a cancellation would return, and stands by it for a quarter of an hour.
@@ -295,7 +295,7 @@ pub(crate) async fn quote_cancellation(
     reservation: Id<ReservationId>,
     command: Command,
 ) -> Result<HttpResponse, Problem> {
-    let (about, by) = concerned(&state, &command, reservation.0).await?;
+    let (about, by, command) = concerned(&state, command, reservation.0).await?;
     let id = CancellationQuoteId::from_uuid(state.node.engine.fresh_id());
     let use_case = QuoteCancellation { about, quote: id, by };
     run(&state, &command, b"", use_case).await
@@ -328,7 +328,7 @@ pub(crate) async fn cancel(
     command: Command,
     body: OptionalBody<Cancellation>,
 ) -> Result<HttpResponse, Problem> {
-    let (about, by) = concerned(&state, &command, reservation.0).await?;
+    let (about, by, command) = concerned(&state, command, reservation.0).await?;
     let OptionalBody { value, bytes } = body;
     let use_case = Cancel { about, by, quote: value.quote_id, reason: value.reason };
     run(&state, &command, &bytes, use_case).await

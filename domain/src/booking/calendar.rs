@@ -224,19 +224,23 @@ impl Calendar {
 
     /// The most that is taken at any instant of `wanted`, as it stands at `now`.
     pub fn load(&self, wanted: Interval, now: Timestamp) -> u32 {
-        // Load only rises where a claim starts, so it is enough to look there and at the beginning.
-        let live: Vec<_> = self
-            .overlapping(wanted)
-            .filter(|(_, allocation)| allocation.is_live(now))
-            .map(|(_, allocation)| (allocation.blocks, allocation.weight))
-            .collect();
-        let starts = live.iter().map(|(blocks, _)| blocks.start().max(wanted.start()));
-        let load_at = |instant| {
-            live.iter()
-                .filter(|(blocks, _)| blocks.start() <= instant && instant < blocks.end())
-                .fold(0_u32, |sum, (_, weight)| sum.saturating_add(*weight))
-        };
-        starts.map(load_at).max().unwrap_or(0)
+        // One sweep over starts and ends: at the same instant an end comes first, because intervals
+        // are half-open.
+        let mut edges = Vec::new();
+        for (_, allocation) in self.overlapping(wanted) {
+            if allocation.is_live(now) {
+                let blocks = allocation.blocks;
+                edges.push((blocks.start().max(wanted.start()), true, allocation.weight));
+                edges.push((blocks.end(), false, allocation.weight));
+            }
+        }
+        edges.sort_unstable();
+        let (mut load, mut most) = (0_u32, 0);
+        for (_, starts, weight) in edges {
+            load = if starts { load.saturating_add(weight) } else { load.saturating_sub(weight) };
+            most = most.max(load);
+        }
+        most
     }
 
     /// When something of what is taken in `wanted` is free again, first; `None` when nothing is

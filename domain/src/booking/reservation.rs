@@ -66,6 +66,8 @@ events! {
         "cancellation_quoted" v 1 => CancellationQuoted {
             /// The offer's id.
             quote: CancellationQuoteId,
+            /// Who was told, and alone can accept it.
+            by: CancelledBy,
             /// What it returns.
             refund: RefundTerms,
             /// The last instant at which it can be accepted.
@@ -216,6 +218,8 @@ pub enum ReservationCommand {
         quote: CancellationQuoteId,
         /// Who would call it off.
         by: CancelledBy,
+        /// What can still be returned of what was paid.
+        refundable: Money,
         /// The instant of judgement.
         now: Timestamp,
     },
@@ -227,6 +231,8 @@ pub enum ReservationCommand {
         quote: Option<CancellationQuoteId>,
         /// Why.
         reason: Option<CancellationReason>,
+        /// What can still be returned of what was paid.
+        refundable: Money,
         /// The instant of judgement.
         now: Timestamp,
     },
@@ -316,14 +322,17 @@ impl Decider for Reservation {
             }),
             ReservationEvent::PaymentStarted { .. } => self.to(Stage::PaymentInFlight),
             ReservationEvent::PaymentFailed { .. } => self.to(Stage::Held),
-            ReservationEvent::Confirmed { paid, confirmed_at } => {
-                self.to(Stage::Confirmed { paid: *paid, confirmed_at: *confirmed_at, quoted: None })
-            }
+            ReservationEvent::Confirmed { paid, confirmed_at } => self.to(Stage::Confirmed {
+                paid: *paid,
+                confirmed_at: *confirmed_at,
+                quoted: vec![],
+            }),
             ReservationEvent::Expired {} => self.to(Stage::Expired),
             ReservationEvent::Abandoned {} => self.to(Stage::Abandoned),
-            ReservationEvent::CancellationQuoted { quote, refund, valid_until } => {
+            ReservationEvent::CancellationQuoted { quote, by, refund, valid_until } => {
                 self.quoted(CancellationQuote {
                     id: *quote,
+                    by: *by,
                     refund: *refund,
                     valid_until: *valid_until,
                 })
@@ -347,7 +356,8 @@ impl Reservation {
             Self::Absent => Self::Absent,
             Self::Requested(mut paper) => {
                 if let Stage::Confirmed { quoted, .. } = &mut paper.stage {
-                    *quoted = Some(quote);
+                    quoted.retain(|earlier| earlier.by != quote.by);
+                    quoted.push(quote);
                 }
                 Self::Requested(paper)
             }

@@ -3,11 +3,17 @@
 //! | refund | step |
 //! | --- | --- |
 //! | pending, not yet due | wait |
+//! | promised by a cancellation, not asked for | write the intent |
 //! | pending, asked never or soon after a vain try | send, or send again under the same key |
 //! | pending, asked in vain for longer | read |
 //! | succeeded, refused | rest: a refused one is owed, and visible as such |
 
-use crate::payment::{Refund, RefundStage};
+use crate::booking::payment_stream;
+use crate::booking::reservation::Stage as Paperwork;
+use crate::decider::Decider;
+use crate::event::Event;
+use crate::ids::{PaymentId, RefundId};
+use crate::payment::{Account, Payment, PaymentCommand, Refund, RefundReason, RefundStage};
 use crate::process::{Call, Situation, Step, retry};
 
 /// The next step about the oldest refund that is not settled.
@@ -17,12 +23,15 @@ pub fn next(situation: &Situation<'_>) -> Step {
         RefundStage::Pending { tries, next_step_at } => Some((tries, next_step_at)),
         RefundStage::Succeeded { .. } | RefundStage::Refused { .. } => None,
     };
+    // One that was asked for already goes first: a second one waits until its outcome is known.
     let first = account
         .refunds
         .iter()
         .filter_map(|(id, refund)| pending(refund).map(|stage| (*id, refund, stage)))
-        .min_by_key(|(id, _, (_, next_step_at))| (*next_step_at, *id));
-    let Some((refund, entry, (tries, next_step_at))) = first else { return Step::Rest };
+        .min_by_key(|(id, _, (tries, next_step_at))| (*tries == 0, *next_step_at, *id));
+    let Some((refund, entry, (tries, next_step_at))) = first else {
+        return owed(situation, order, account);
+    };
     if situation.now < next_step_at && !(situation.inline && tries == 0) {
         return Step::Wait(next_step_at);
     }
@@ -34,4 +43,31 @@ pub fn next(situation: &Situation<'_>) -> Step {
         tries,
         ask: retry::ask(tries),
     })
+}
+
+/// A cancellation promised money and nobody asked for it yet: on a store that writes one stream
+/// after the other, a crash can come in between.
+fn owed(situation: &Situation<'_>, order: PaymentId, account: &Account) -> Step {
+    let Paperwork::Cancelled { refund: terms, .. } = situation.paper.stage else {
+        return Step::Rest;
+    };
+    let asked = account.refunds.values().any(|refund| refund.reason == RefundReason::Cancellation);
+    let Ok(amount) = terms.amount.at_most(account.refundable()) else { return Step::Rest };
+    if asked || amount.is_zero() {
+        return Step::Rest;
+    }
+    let refund = RefundId::derive(order, account.next_refund());
+    let command = PaymentCommand::RequestRefund {
+        refund,
+        amount,
+        reason: RefundReason::Cancellation,
+        idempotency_key: refund.to_string(),
+        inline_until: situation.now,
+    };
+    match Payment::Initiated(account.clone()).decide(&command) {
+        Ok(facts) => Step::Record(
+            facts.into_iter().map(|fact| (payment_stream(order), Event::from(fact))).collect(),
+        ),
+        Err(_nothing_to_return) => Step::Rest,
+    }
 }

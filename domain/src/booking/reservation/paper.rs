@@ -69,6 +69,8 @@ impl std::fmt::Display for Status {
 pub struct CancellationQuote {
     /// Its id.
     pub id: CancellationQuoteId,
+    /// Who was told, and alone can accept it.
+    pub by: CancelledBy,
     /// What it returns.
     pub refund: RefundTerms,
     /// The last instant at which it can be accepted.
@@ -101,8 +103,8 @@ pub enum Stage {
         paid: Money,
         /// When.
         confirmed_at: Timestamp,
-        /// The last refund terms that were offered.
-        quoted: Option<CancellationQuote>,
+        /// The refund terms that were last offered, at most one to each party.
+        quoted: Vec<CancellationQuote>,
     },
     /// The hold ran out.
     Expired,
@@ -172,26 +174,42 @@ impl Paper {
         &self,
         by: CancelledBy,
         quote: Option<CancellationQuoteId>,
-        reason: Option<CancellationReason>,
+        refundable: Money,
         now: Timestamp,
-    ) -> Result<Vec<ReservationEvent>, ReservationRefusal> {
+    ) -> Result<Cancelled, ReservationRefusal> {
         match &self.stage {
-            Stage::Held => Ok(vec![ReservationEvent::Abandoned {}]),
+            Stage::Held => Ok(Cancelled::Abandoned),
             Stage::Confirmed { .. } if self.is_over(by, now) => Err(self.invalid()),
             Stage::Confirmed { paid, confirmed_at, quoted } => {
-                let refund = match (quote, quoted) {
-                    (None, _) => self.refund(*paid, *confirmed_at, by, now),
-                    (Some(id), Some(quoted)) if quoted.id == id && now <= quoted.valid_until => {
-                        quoted.refund
-                    }
-                    (Some(_), _) => return Err(ReservationRefusal::QuoteNotValid),
+                let terms = match quote {
+                    None => self.refund(
+                        paid.at_most(refundable).unwrap_or(*paid),
+                        *confirmed_at,
+                        by,
+                        now,
+                    ),
+                    Some(id) => quoted
+                        .iter()
+                        .find(|offer| offer.id == id && offer.by == by && now <= offer.valid_until)
+                        .map(|offer| offer.refund)
+                        .ok_or(ReservationRefusal::QuoteNotValid)?,
                 };
-                Ok(vec![ReservationEvent::Cancelled { by, reason, refund }])
+                Ok(Cancelled::With(terms.within(refundable)))
             }
-            Stage::Abandoned | Stage::Cancelled { .. } => Ok(vec![]),
+            Stage::Abandoned | Stage::Cancelled { .. } => Ok(Cancelled::Before),
             Stage::PaymentInFlight | Stage::Expired => Err(self.invalid()),
         }
     }
+}
+
+/// What calling a reservation off amounts to.
+enum Cancelled {
+    /// It is off already.
+    Before,
+    /// A hold is given back.
+    Abandoned,
+    /// A sold seat is given back, on these terms.
+    With(RefundTerms),
 }
 
 /// Decisions about a reservation that exists.
@@ -240,11 +258,17 @@ pub(super) fn decide_about(
             | Stage::Confirmed { .. }
             | Stage::Cancelled { .. } => Err(paper.invalid()),
         },
-        ReservationCommand::QuoteCancellation { quote, by, now } => match paper.stage {
+        ReservationCommand::QuoteCancellation { quote, by, refundable, now } => match paper.stage {
             Stage::Confirmed { paid, confirmed_at, .. } => {
                 Ok(vec![ReservationEvent::CancellationQuoted {
                     quote: *quote,
-                    refund: paper.refund(paid, confirmed_at, *by, *now),
+                    by: *by,
+                    refund: paper.refund(
+                        paid.at_most(*refundable).unwrap_or(paid),
+                        confirmed_at,
+                        *by,
+                        *now,
+                    ),
                     valid_until: now.plus(minutes(CANCELLATION_QUOTE_MINUTES)),
                 }])
             }
@@ -254,8 +278,14 @@ pub(super) fn decide_about(
             | Stage::Abandoned
             | Stage::Cancelled { .. } => Err(paper.invalid()),
         },
-        ReservationCommand::Cancel { by, quote, reason, now } => {
-            paper.cancel(*by, *quote, *reason, *now)
+        ReservationCommand::Cancel { by, quote, reason, refundable, now } => {
+            Ok(match paper.cancel(*by, *quote, *refundable, *now)? {
+                Cancelled::Before => vec![],
+                Cancelled::Abandoned => vec![ReservationEvent::Abandoned {}],
+                Cancelled::With(refund) => {
+                    vec![ReservationEvent::Cancelled { by: *by, reason: *reason, refund }]
+                }
+            })
         }
     }
 }

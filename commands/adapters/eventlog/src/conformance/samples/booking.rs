@@ -184,6 +184,7 @@ fn reservations() -> [ReservationEvent; 9] {
         ReservationEvent::Expired {},
         ReservationEvent::Abandoned {},
         ReservationEvent::CancellationQuoted {
+            by: CancelledBy::Customer,
             quote: CancellationQuoteId::from_uuid(uuid(8)),
             refund,
             valid_until: at("2026-03-09T00:15:00Z"),
