@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_api::routes::{Access, ROUTES, Row};
+use holdfast_domain::actor::Role;
 use holdfast_tests::answer::text;
 use holdfast_tests::fixtures::{hours, slot_offering};
 use holdfast_tests::world::{World, monday};
@@ -81,6 +83,25 @@ async fn the_description_keeps_its_paths_parameters_and_fields() {
     let schemas: BTreeMap<_, _> = schemas.iter().map(|(name, one)| (name, fields(one))).collect();
     assert_json_snapshot!("schemas", schemas);
     world.close().await;
+}
+
+/// The matrix of `roles` follows the table; this is what the table itself says.
+#[test]
+fn the_table_of_routes_keeps_who_may_call_what() {
+    let row = |row: &Row| {
+        let who = match row.access {
+            Access::Public => "anyone".to_owned(),
+            Access::Roles(roles) => named(roles),
+            Access::LocalOr(roles) => format!("this machine, {}", named(roles)),
+        };
+        let things = format!("{:?}", row.ownership).to_lowercase();
+        (format!("{} {}", row.method, row.path), format!("{who}; things of: {things}"))
+    };
+    assert_json_snapshot!("routes", ROUTES.iter().map(row).collect::<BTreeMap<_, _>>());
+}
+
+fn named(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Names that are made anew on each run become numbers in the order in which they appear, and

@@ -61,7 +61,7 @@ pub(crate) fn values() -> Vec<Value> {
         "1",
         "null",
         "KRW",
-        "XXX",
+        "ZZZ",
         "mon",
         "P1D",
         "PT9999999999H",
