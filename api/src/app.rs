@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
+use holdfast_domain::log::ReadError;
 use holdfast_eventlog::OpenError;
 use holdfast_projections::ports::StoreError;
 use tokio::runtime::Handle;
@@ -33,6 +34,8 @@ use crate::node::Node;
 use crate::openapi;
 use crate::routes::{self, ROUTES, TableError};
 use crate::telemetry::RequestSpan;
+use crate::ws::Pushes;
+use crate::ws::line::Line;
 
 /// How long handlers have to finish when the node stops.
 const HANDLERS_DRAIN: u64 = 3;
@@ -65,6 +68,9 @@ pub enum StartError {
     /// The payment simulator's ledger.
     #[error("the payment simulator: {0}")]
     Simulator(String),
+    /// The event log, when it was asked where it ends.
+    #[error("the event log: {0}")]
+    Unread(#[from] ReadError),
     /// The address.
     #[error("{address}: {cause}")]
     Listen {
@@ -103,6 +109,8 @@ pub struct State {
     pub checks: Vec<Arc<dyn Check>>,
     /// What it runs on.
     pub node: Node,
+    /// Tells those who listen.
+    pub pushes: Pushes,
 }
 
 impl State {
@@ -123,12 +131,15 @@ impl State {
         };
         let node = Node::open(&config, &lifecycle).await?;
         checks.extend(health::checks(&node));
+        let metrics = Metrics::default();
+        let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
         Ok(Self {
             node,
+            pushes,
             verifier,
             cursors: Cursors::new(keys.cursor.clone()),
             limits: RateLimits::new(&config.limits),
-            metrics: Metrics::default(),
+            metrics,
             lifecycle,
             checks,
             keys,
@@ -175,6 +186,7 @@ fn listen(state: web::Data<State>) -> Result<Running, StartError> {
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())
     })
+    .on_connect(Line::note)
     .disable_signals()
     .shutdown_timeout(HANDLERS_DRAIN)
     .max_connections(CONNECTIONS_PER_WORKER)

@@ -1,19 +1,29 @@
 //! The command line. Data goes to standard output, everything else to standard error. A subcommand
 //! is listed here when it works; each lives in a file of its own.
 
+pub mod audit;
 pub mod completions;
 pub mod config;
 pub mod docs;
+pub mod events;
+pub mod failure;
+pub mod migrate;
+pub mod offline;
 pub mod output;
 pub mod progress;
+pub mod projections;
+pub mod replay;
+pub mod seed_demo;
 pub mod serve;
 pub mod settings;
 pub mod token;
+pub mod welcome;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub use self::failure::Failure;
 use self::settings::SettingFlags;
 
 const EXIT_CODES: &str = "\
@@ -25,6 +35,7 @@ Exit codes:
   4    a conflict or an unmet precondition
   5    a store or a service is unavailable
   130  interrupted
+  141  nobody reads the output any more
 
 Every setting has three spellings: a flag (--log-url), a variable (HOLDFAST_LOG_URL) and a key of
 holdfast.toml (log_url). The flag wins over the variable, the variable over the file.";
@@ -47,6 +58,22 @@ enum Command {
     Serve(SettingFlags),
     /// Print a token signed with the node's own key, for development.
     Token(token::TokenArguments),
+    /// Read the event log.
+    #[command(subcommand)]
+    Events(events::EventsCommand),
+    /// Show what was true at a position or an instant.
+    Replay(replay::ReplayArguments),
+    /// Prove that the log is still what was written.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Fill, compare and switch the read models.
+    #[command(subcommand)]
+    Projections(projections::ProjectionsCommand),
+    /// Bring the tables of the stores to the shape of this release.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
+    /// Fill a running node with demonstration data.
+    SeedDemo(seed_demo::SeedArguments),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -55,55 +82,6 @@ enum Command {
     /// Print generated documentation.
     #[command(subcommand, hide = true)]
     Docs(docs::DocsCommand),
-}
-
-/// How a command ended without success. The text is shown to a person.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// It did not work.
-    #[error("{0}")]
-    Failed(String),
-    /// It was asked wrongly, or configured wrongly.
-    #[error("{0}")]
-    Usage(String),
-    /// What was verified is not as it should be.
-    #[error("{0}")]
-    Verification(String),
-    /// Something is in the way: a conflict, an unmet precondition.
-    #[error("{0}")]
-    Conflict(String),
-    /// A store or a service cannot be reached.
-    #[error("{0}")]
-    Unavailable(String),
-    /// Somebody pressed Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl Failure {
-    /// The exit code, as the help documents it.
-    pub const fn exit_code(&self) -> u8 {
-        match self {
-            Self::Failed(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Verification(_) => 3,
-            Self::Conflict(_) => 4,
-            Self::Unavailable(_) => 5,
-            Self::Interrupted => 130,
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(why: std::io::Error) -> Self {
-        Self::Failed(why.to_string())
-    }
-}
-
-impl From<crate::config::ConfigError> for Failure {
-    fn from(why: crate::config::ConfigError) -> Self {
-        Self::Usage(why.to_string())
-    }
 }
 
 /// Runs the command line of the process.
@@ -115,7 +93,9 @@ pub fn run() -> ExitCode {
     match dispatch(&Cli::command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(&failure.to_string());
+            if !matches!(failure, Failure::Unread) {
+                output::complain(&failure.to_string());
+            }
             ExitCode::from(failure.exit_code())
         }
     }
@@ -127,6 +107,12 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         None => serve::run(&cli.settings),
         Some(Command::Serve(settings)) => serve::run(&settings),
         Some(Command::Token(arguments)) => token::run(&arguments),
+        Some(Command::Events(command)) => events::run(&command),
+        Some(Command::Replay(arguments)) => replay::run(&arguments),
+        Some(Command::Audit(command)) => audit::run(&command),
+        Some(Command::Projections(command)) => projections::run(&command),
+        Some(Command::Migrate(command)) => migrate::run(&command),
+        Some(Command::SeedDemo(arguments)) => seed_demo::run(&arguments),
         Some(Command::Config(command)) => config::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
         Some(Command::Docs(command)) => docs::run(&command),

@@ -55,17 +55,6 @@ pub enum ConfigError {
     Conflict(&'static str),
 }
 
-/// Which parts of the engine a node runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeRole {
-    /// Everything.
-    All,
-    /// Only the edge and the commands.
-    Api,
-    /// Only projections, processes and timers.
-    Worker,
-}
-
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -142,8 +131,6 @@ pub struct Config {
     pub log: LogStore,
     /// The read models.
     pub read: ReadStore,
-    /// Which parts run here.
-    pub role: NodeRole,
     /// Whose tokens are accepted.
     pub tokens: Tokens,
     /// Who answers for payments.
@@ -181,16 +168,15 @@ impl Config {
             "redis-url",
             "this build keeps cache and fan-out in process; leave the setting out",
         )?;
+        resolved.with("role", |text| match text {
+            "all" => Ok(()),
+            "api" | "worker" => Err("this build runs everything in one node; use all".to_owned()),
+            _ => Err("this build supports all".to_owned()),
+        })?;
         let config = Self {
             listen: resolved.parse("listen")?,
             log: resolved.with("log-url", |text| LogStore::parse(text, &data))?,
             read: resolved.with("read-url", |text| ReadStore::parse(text, &data))?,
-            role: resolved.with("role", |text| match text {
-                "all" => Ok(NodeRole::All),
-                "api" => Ok(NodeRole::Api),
-                "worker" => Ok(NodeRole::Worker),
-                _ => Err("one of all, api, worker".to_owned()),
-            })?,
             tokens: tokens(resolved)?,
             payments: resolved.with("payments", |text| match text {
                 "simulator" => Ok(Payments::Simulator),
@@ -224,11 +210,6 @@ impl Config {
             return Err(ConfigError::Conflict(
                 "test-clock: a clock that can be moved is refused unless the node listens on a \
                  loopback address",
-            ));
-        }
-        if matches!(self.log, LogStore::Memory) && matches!(self.role, NodeRole::Worker) {
-            return Err(ConfigError::Conflict(
-                "role: a worker cannot follow a log that is kept in another process's memory",
             ));
         }
         Ok(())

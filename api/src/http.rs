@@ -36,5 +36,6 @@ pub mod reservations;
 pub mod resources;
 #[expect(unused_qualifications, reason = "the describing macro qualifies what it repeats")]
 pub mod slots;
+pub mod sse;
 pub mod test_clock;
 pub mod text;

@@ -19,3 +19,4 @@ pub mod problems;
 pub mod routes;
 pub mod telemetry;
 pub mod wall_clock;
+pub mod ws;

@@ -105,13 +105,19 @@ impl ProjectionMetrics {
     }
 }
 
-/// WebSockets.
+/// WebSockets and server-sent events.
 #[derive(Debug, Clone, Default)]
 pub struct SocketMetrics {
     /// Open ones.
     pub open: Level,
     /// Closed because they were too slow.
     pub dropped: Counter,
+    /// Frames handed to sockets and streams.
+    pub frames: Counter,
+    /// How often a subscriber was told to read again.
+    pub resyncs: Counter,
+    /// Changes that wait for subscribers.
+    pub queued: Level,
 }
 
 /// Everything that is counted.
@@ -179,8 +185,14 @@ impl Metrics {
         to.register("log_events", "Appended events", self.log.events.clone());
         let help = "Positions that a projection is behind the log";
         to.register("projection_lag", help, self.projections.lag.clone());
-        to.register("sockets_open", "Open WebSockets", self.sockets.open.clone());
+        to.register("sockets_open", "Open WebSockets and streams", self.sockets.open.clone());
         to.register("sockets_dropped", "WebSockets too slow", self.sockets.dropped.clone());
+        let help = "Frames handed to sockets and streams";
+        to.register("sockets_frames", help, self.sockets.frames.clone());
+        let help = "How often a subscriber was told to read again";
+        to.register("sockets_resyncs", help, self.sockets.resyncs.clone());
+        let help = "Changes that wait for subscribers";
+        to.register("sockets_queued", help, self.sockets.queued.clone());
     }
 }
 

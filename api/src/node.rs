@@ -19,6 +19,7 @@ use holdfast_projections::runner::Options;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::memory::MemoryReadStore;
 use holdfast_readmodel::sqlite::SqliteReadStore;
+use prometheus_client::metrics::counter::Counter;
 
 use crate::app::StartError;
 use crate::config::stores::{LogStore, ReadStore};
@@ -26,6 +27,7 @@ use crate::config::{Config, TestClock as TestClockSetting};
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
 
 /// What a node runs on.
 #[derive(Debug)]
@@ -46,6 +48,28 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// The same clock, when it can be moved.
     pub test_clock: Option<Arc<TestClock>>,
+}
+
+impl Node {
+    /// Brings the figures that are read rather than counted up to now.
+    pub async fn observe(&self, metrics: &Metrics) {
+        if let Ok(head) = self.feed.head().await {
+            metrics.log.head.set(head.position.0);
+            let lag = head.position.0.saturating_sub(self.reader.position().0);
+            metrics.projections.behind("live", lag);
+        }
+        if let Some(log) = &self.sqlite {
+            let stats = log.stats();
+            metrics.log.queue.set(stats.queue_depth);
+            raise(&metrics.log.commits, stats.commits);
+            raise(&metrics.log.events, stats.events);
+        }
+    }
+}
+
+/// Brings a counter up to a total that is counted elsewhere.
+fn raise(counter: &Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }
 
 /// The two ports of one log.

@@ -11,9 +11,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::limits::RateClass;
 use crate::http::{
-    audit, keys, offerings, ops, payments, problem_pages, reservations, resources, slots,
+    audit, keys, offerings, ops, payments, problem_pages, reservations, resources, slots, sse,
     test_clock,
 };
+use crate::ws::upgrade;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,11 @@ const fn page(path: &'static str) -> Row {
 /// Where the API's description page stands.
 pub const DOCS_PATH: &str = "/docs/{_:.*}";
 
+/// The socket of pushes.
+const SOCKET_PATH: &str = "/v1/ws";
+/// The same as server-sent events.
+const STREAM_PATH: &str = "/v1/stream";
+
 /// Every route of the node.
 pub const ROUTES: &[Row] = &[
     public("/.well-known/jwks.json", RateClass::Normal),
@@ -128,6 +134,15 @@ pub const ROUTES: &[Row] = &[
     read("/v1/events", AUDITOR, Ownership::All),
     public("/test/clock", RateClass::Free),
     Row { method: "POST", ..public("/test/clock", RateClass::Free) },
+    // Public at the gate, because a browser cannot send a header with the upgrade and gives its
+    // token in the first message: the socket itself demands one, in the header or within five
+    // seconds, and is told nothing before. What a token may hear is judged topic by topic.
+    public(SOCKET_PATH, RateClass::Normal),
+    Row {
+        access: Access::Roles(&Role::ALL),
+        ownership: Ownership::Caller,
+        ..public(STREAM_PATH, RateClass::Normal)
+    },
     page("/openapi.json"),
     page("/docs"),
     page(DOCS_PATH),
@@ -167,7 +182,14 @@ pub fn configure(services: &mut ServiceConfig<'_>) {
         .service(test_clock::get)
         .service(test_clock::put)
         .service(problem_pages::index)
-        .service(problem_pages::page);
+        .service(problem_pages::page)
+        .service(upgrade::socket)
+        .service(sse::stream);
+}
+
+/// Whether a connection that asks for this is kept open to push over it.
+pub fn pushes(row: &Row) -> bool {
+    [SOCKET_PATH, STREAM_PATH].contains(&row.path)
 }
 
 /// The row of a method and a pattern.

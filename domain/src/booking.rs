@@ -13,11 +13,8 @@ pub mod slots;
 
 use serde::{Deserialize, Serialize};
 
-use crate::booking::calendar::CalendarEvent;
-use crate::booking::session::SessionEvent;
-use crate::event::Event;
-use crate::ids::{HoldId, OfferingId, PaymentId, ReservationId, ResourceId, SessionId};
-use crate::log::{Category, StreamId};
+use crate::ids::{OfferingId, PaymentId, ReservationId, ResourceId, SessionId};
+use crate::stream::{Category, StreamId};
 
 /// Which stream decides about the scarce thing of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,14 +32,6 @@ impl Authority {
         match self {
             Self::Calendar(resource) => StreamId::new(Category::Calendar, *resource.as_uuid()),
             Self::Session(session) => StreamId::new(Category::Session, *session.as_uuid()),
-        }
-    }
-
-    /// The fact that a claim placed in the same append is sold at once.
-    pub const fn sold(&self, hold: HoldId) -> Event {
-        match self {
-            Self::Calendar(_) => Event::Calendar(CalendarEvent::HoldConverted { hold }),
-            Self::Session(_) => Event::Session(SessionEvent::SeatsConfirmed { hold }),
         }
     }
 }

@@ -2,9 +2,8 @@
 //! whole aggregate is nothing to it. Stored names and versions are a contract: a rename in Rust
 //! does not change them, and a shape that was ever stored is read for ever.
 
-mod define;
+pub(crate) mod define;
 
-pub(crate) use define::events;
 pub use define::{Definition, Unreadable};
 
 use serde::{Deserializer, Serializer};
@@ -14,8 +13,8 @@ use crate::booking::offering::OfferingEvent;
 use crate::booking::reservation::ReservationEvent;
 use crate::booking::resource::ResourceEvent;
 use crate::booking::session::SessionEvent;
-use crate::log::Category;
 use crate::payment::PaymentEvent;
+use crate::stream::Category;
 
 /// Joins the aggregates' events; each arm is one aggregate.
 macro_rules! aggregates {

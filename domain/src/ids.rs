@@ -7,8 +7,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::log::StreamId;
-
 /// The text is not a UUID in its canonical form (36 characters, lower case, hyphens).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID in canonical form")]
@@ -122,7 +120,7 @@ fn derive(parts: &[&[u8]]) -> Uuid {
 
 impl EventId {
     /// The id of the event number `ordinal` (from 0) that `command` writes to `stream`.
-    pub fn derive(command: CommandId, stream: &StreamId, ordinal: u32) -> Self {
+    pub fn derive(command: CommandId, stream: &impl fmt::Display, ordinal: u32) -> Self {
         let stream = stream.to_string();
         Self(derive(&[
             b"event",

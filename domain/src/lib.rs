@@ -13,4 +13,5 @@ pub mod money;
 pub mod payment;
 pub mod policy;
 pub mod process;
+pub mod stream;
 pub mod time;

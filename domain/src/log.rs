@@ -3,121 +3,21 @@
 //!
 //! Adapters own bytes, hashes and transactions. This file owns the meaning.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::event::Event;
-use crate::ids::{CommandId, CorrelationId, Epoch, EventId, InvalidId};
+use crate::ids::{CommandId, CorrelationId, Epoch, EventId};
+pub use crate::stream::{Category, StreamId};
 use crate::time::Timestamp;
 
 /// A future that a port returns; boxed, so that ports are objects and adapters can be chosen at
 /// start-up.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The kinds of streams: one per aggregate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Category {
-    /// A bookable person or room: its availability rules.
-    Resource,
-    /// The authority over a resource's open-ended time.
-    Calendar,
-    /// What can be booked.
-    Offering,
-    /// The authority over the seats of a dated class.
-    Session,
-    /// A customer's booking.
-    Reservation,
-    /// A payment and its refunds.
-    Payment,
-}
-
-impl Category {
-    /// Every category.
-    pub const ALL: [Self; 6] = [
-        Self::Resource,
-        Self::Calendar,
-        Self::Offering,
-        Self::Session,
-        Self::Reservation,
-        Self::Payment,
-    ];
-
-    /// The stored name; it holds no hyphen.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resource => "resource",
-            Self::Calendar => "calendar",
-            Self::Offering => "offering",
-            Self::Session => "session",
-            Self::Reservation => "reservation",
-            Self::Payment => "payment",
-        }
-    }
-}
-
-/// The name of a stream: `<category>-<uuid>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StreamId {
-    category: Category,
-    id: Uuid,
-}
-
-impl StreamId {
-    /// The stream of the aggregate `id` in `category`.
-    pub const fn new(category: Category, id: Uuid) -> Self {
-        Self { category, id }
-    }
-
-    /// Which kind of aggregate it holds.
-    pub const fn category(&self) -> Category {
-        self.category
-    }
-
-    /// The aggregate's id.
-    pub const fn id(&self) -> Uuid {
-        self.id
-    }
-}
-
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.category.name(), self.id.hyphenated())
-    }
-}
-
-impl FromStr for StreamId {
-    type Err = InvalidId;
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (category, id) = text.split_once('-').ok_or(InvalidId)?;
-        let category =
-            Category::ALL.into_iter().find(|known| known.name() == category).ok_or(InvalidId)?;
-        let canonical: EventId = id.parse()?;
-        Ok(Self { category, id: *canonical.as_uuid() })
-    }
-}
-
-impl TryFrom<String> for StreamId {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<StreamId> for String {
-    fn from(stream: StreamId) -> Self {
-        stream.to_string()
-    }
-}
 
 /// The number of an event in its stream, from 0, without gaps.
 #[derive(

@@ -15,7 +15,7 @@ pub use account::{Account, Attempt, Refund, RefundStage, Stage};
 
 use crate::booking::Authority;
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::{PrincipalId, RefundId, ReservationId};
 use crate::money::Money;
 use crate::time::Timestamp;

@@ -11,10 +11,10 @@ use crate::booking::inventory::Inventory;
 use crate::booking::reservation::Paper;
 use crate::event::Event;
 use crate::ids::{PaymentId, RefundId, ReservationId};
-use crate::log::StreamId;
 use crate::money::Money;
 use crate::payment::Account;
 use crate::process::retry::Ask;
+use crate::stream::StreamId;
 use crate::time::Timestamp;
 
 /// Everything that a step about one reservation depends on.

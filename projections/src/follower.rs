@@ -151,7 +151,9 @@ impl Follower {
             folding.stored(generation, self.store.load(generation, keys).await?);
         }
         (self.failpoint)("proj.apply");
-        events.iter().for_each(|event| folding.event(event));
+        for event in events {
+            folding.event(event);
+        }
         let folded = folding.finish();
         if parked.len() > PARKED_MAX {
             return Err(FollowError::TooManyParked(parked.len()));

@@ -11,6 +11,7 @@ pub mod follower;
 pub mod opening;
 pub mod ports;
 pub mod projector;
+pub mod published;
 pub mod reader;
 pub mod rebuild;
 pub mod registry;

@@ -101,6 +101,20 @@ impl Opening<'_> {
         }
     }
 
+    /// Enters a generation, unless another runner did anything since the registry was read: it may
+    /// have entered the same one.
+    async fn build(
+        &self,
+        projector: &dyn Projector,
+        registry: &Registry,
+    ) -> Result<GenerationId, RebuildError> {
+        let (view, version) = (projector.name().to_owned(), projector.version());
+        let build = Alteration::Build { view, version };
+        let registry = self.store.alter(registry.revision, build).await?;
+        let newest = registry.generations.iter().map(|known| known.id).max();
+        newest.ok_or(RebuildError::NoGeneration(0))
+    }
+
     /// Fills a view up to the live checkpoint, from where an earlier filling stopped, and lets it
     /// take over.
     async fn fill(
@@ -117,7 +131,7 @@ impl Opening<'_> {
         });
         let generation = match started.map(|known| known.id).max() {
             Some(started) => started,
-            None => rebuilder.start(projector.as_ref()).await?,
+            None => self.build(projector.as_ref(), registry).await?,
         };
         let say = |progress: crate::rebuild::Progress| {
             self.status.send_modify(|status| {

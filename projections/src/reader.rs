@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::document::{Document, Key};
 use crate::ports::{ChangePage, Entry, Found, Query, ReadStore, StoreError};
-use crate::runner::Published;
+use crate::published::Published;
 use crate::status::Status;
 use crate::topic::{Cursor, Topic};
 

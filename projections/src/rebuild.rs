@@ -182,6 +182,11 @@ impl Rebuilder {
             }
             let at = filled.checkpoint;
             let registry = self.store.registry().await?;
+            let known = registry.generation(generation);
+            if known.is_some_and(|known| known.state == GenerationState::Active) {
+                // Another runner let it take over in this moment.
+                return Ok(registry);
+            }
             if registry.live != at {
                 continue;
             }

@@ -16,9 +16,9 @@ use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
+use crate::published::Published;
 use crate::reader::Reader;
 use crate::rebuild::RebuildError;
-use crate::registry::Registry;
 use crate::status::Status;
 
 /// How a runner goes about it.
@@ -52,19 +52,6 @@ impl Default for Options {
             failpoint: no_failpoint,
         }
     }
-}
-
-/// What a runner shows to readers.
-#[derive(Debug)]
-pub struct Published {
-    /// Documents in memory.
-    pub cache: Cache,
-    /// How far the live views are. Sent after each commit and each switch: look for changes then.
-    pub position: watch::Sender<Position>,
-    /// Its account of itself.
-    pub status: watch::Sender<Status>,
-    /// The generations that are read; none before it knows them.
-    pub registry: watch::Sender<Option<Arc<Registry>>>,
 }
 
 /// Keeps the live views up to date.
@@ -105,29 +92,38 @@ impl Runner {
         let mut pause = self.options.pause;
         loop {
             let before = *self.published.position.borrow();
-            match self.follow(&stop).await {
-                Ok(()) => return Ok(()),
-                Err(why) if why.passes() => {
-                    tracing::warn!(%why, "the views cannot go on now; trying again");
-                    let trouble = Some(why.to_string());
-                    self.published.status.send_modify(|status| status.trouble = trouble);
-                    if *self.published.position.borrow() != before {
-                        pause = self.options.pause;
-                    }
-                    let waited = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-                    if waited.is_none() {
-                        return Ok(());
-                    }
-                    pause = pause.saturating_mul(2).min(self.options.pause_max);
-                }
-                Err(why) => {
-                    tracing::error!(%why, "the views have halted");
-                    let halted = Some(why.to_string());
-                    self.published.status.send_modify(|status| status.halted = halted);
-                    return Err(why);
-                }
+            let Err(why) = self.follow(&stop).await else { return Ok(()) };
+            self.say(&why);
+            if !why.passes() {
+                return Err(why);
             }
+            if *self.published.position.borrow() != before {
+                pause = self.options.pause;
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Ok(());
+            }
+            pause = pause.saturating_mul(2).min(self.options.pause_max);
         }
+    }
+
+    /// Says in the log and the status why it does not go on, for now or for good.
+    fn say(&self, why: &FollowError) {
+        if why.passes() {
+            self.falter(why);
+        } else {
+            self.halt(why);
+        }
+    }
+
+    fn falter(&self, why: &FollowError) {
+        tracing::warn!(%why, "the views cannot go on now; trying again");
+        self.published.status.send_modify(|status| status.trouble = Some(why.to_string()));
+    }
+
+    fn halt(&self, why: &FollowError) {
+        tracing::error!(%why, "the views have halted");
+        self.published.status.send_modify(|status| status.halted = Some(why.to_string()));
     }
 
     async fn follow(&self, stop: &CancellationToken) -> Result<(), FollowError> {
@@ -144,8 +140,11 @@ impl Runner {
             Ok(opened) => opened,
             Err(RebuildError::Follow(why)) => return Err(why),
             Err(RebuildError::Stopped) => return Ok(()),
-            Err(RebuildError::NeverStill) => return Err(FollowError::Store(StoreError::Moved)),
-            Err(why @ (RebuildError::NoGeneration(_) | RebuildError::Parked(_))) => {
+            // Another runner filled, or let take over, what this one was about to.
+            Err(RebuildError::NeverStill | RebuildError::NoGeneration(_)) => {
+                return Err(FollowError::Store(StoreError::Moved));
+            }
+            Err(why @ RebuildError::Parked(_)) => {
                 return Err(FollowError::Store(StoreError::Refused(why.to_string())));
             }
         };

@@ -69,13 +69,9 @@ impl<V: View> Projector for Typed<V> {
 
     fn fold(&self, event: &Recorded, documents: &mut Documents) -> Result<(), FoldError> {
         let Some(key) = self.0.key(event) else { return Ok(()) };
-        match self.0.fold(&key, documents.find(&key)?, event)? {
-            Some(document) => documents.put(&key, &document),
-            None => {
-                documents.remove(&key);
-                Ok(())
-            }
-        }
+        let document = self.0.fold(&key, documents.find(&key)?, event)?;
+        documents.set(&key, document.as_ref().map(Document::of).transpose()?);
+        Ok(())
     }
 
     fn indexes(&self, _key: &Key, document: &Document) -> Result<Indexes, FoldError> {

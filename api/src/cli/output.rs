@@ -27,7 +27,6 @@ pub fn rows<T: Serialize>(
     text: impl Fn(&T) -> String,
 ) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let failed = |why: serde_json::Error| Failure::Failed(why.to_string());
     match format {
         Format::Text => {
             for row in rows {
@@ -36,17 +35,30 @@ pub fn rows<T: Serialize>(
         }
         Format::Json => {
             let rows: Vec<T> = rows.into_iter().collect();
-            serde_json::to_writer_pretty(&mut out, &rows).map_err(failed)?;
+            serde_json::to_writer_pretty(&mut out, &rows)?;
             writeln!(out)?;
         }
         Format::Jsonl => {
             for row in rows {
-                serde_json::to_writer(&mut out, &row).map_err(failed)?;
+                serde_json::to_writer(&mut out, &row)?;
                 writeln!(out)?;
             }
         }
     }
     Ok(out.flush()?)
+}
+
+/// Writes one result in a format; `text` says how it looks to a person.
+pub fn one<T: Serialize>(
+    format: Format,
+    result: &T,
+    text: impl Fn(&T) -> String,
+) -> Result<(), Failure> {
+    match format {
+        Format::Text => line(&text(result)),
+        Format::Json => line(&serde_json::to_string_pretty(result)?),
+        Format::Jsonl => line(&serde_json::to_string(result)?),
+    }
 }
 
 /// Writes a line of data.

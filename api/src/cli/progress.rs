@@ -1,17 +1,33 @@
 //! Progress of long work, on standard error: a bar with rate and remaining time on a terminal, one
 //! plain line every five seconds elsewhere.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::tell;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 const BAR: &str =
-    "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {per_sec}  ETA {eta}";
+    "  {msg}  {wide_bar} {percent:>3} %  {human_pos} / {human_len}  {rate}  ETA {eta}";
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProgressMode {
+    /// A bar on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar, when standard error is a terminal.
+    Bar,
+    /// A line every five seconds.
+    Plain,
+    /// Not at all.
+    None,
+}
 
 /// Shows how far work has come.
 #[derive(Debug)]
@@ -24,22 +40,26 @@ pub struct Progress {
 #[derive(Debug)]
 enum Shown {
     Bar(ProgressBar),
-    Lines { total: u64, done: u64, last: Instant },
+    Lines { last: Instant },
+    Nothing,
 }
 
 impl Progress {
     /// Work of so many steps.
-    pub fn new(name: &str, total: u64) -> Self {
+    pub fn new(mode: ProgressMode, name: &str, total: u64) -> Self {
         let started = Instant::now();
-        let shown = if io::stderr().is_terminal() {
+        let terminal = io::stderr().is_terminal();
+        let shown = if mode == ProgressMode::None {
+            Shown::Nothing
+        } else if terminal && mode != ProgressMode::Plain {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style);
+                bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate));
             }
             bar.set_message(name.to_owned());
             Shown::Bar(bar)
         } else {
-            Shown::Lines { total, done: 0, last: started }
+            Shown::Lines { last: started }
         };
         Self { name: name.to_owned(), shown, started }
     }
@@ -51,22 +71,81 @@ impl Progress {
                 bar.set_length(total);
                 bar.set_position(done);
             }
-            Shown::Lines { total: known, done: reached, last } => {
-                (*known, *reached) = (total, done);
+            Shown::Lines { last } => {
                 if last.elapsed() >= BETWEEN_LINES {
                     *last = Instant::now();
                     tell(&plain(&self.name, done, total, self.started.elapsed()));
                 }
             }
+            Shown::Nothing => {}
         }
     }
 
-    /// It is done.
-    pub fn finish(self, summary: &str) {
+    /// It is done, or given up: the bar goes away.
+    pub fn clear(self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
-        tell(&format!("  {}  {summary}", self.name));
+    }
+
+    /// It is done; a last line says with what.
+    pub fn finish(self, summary: &str) {
+        let silent = matches!(self.shown, Shown::Nothing);
+        let name = self.name.clone();
+        self.clear();
+        if !silent {
+            tell(&format!("  {name}  {summary}"));
+        }
+    }
+}
+
+/// Steps per second, without digits that nobody can read while they change.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // A bar that cannot be written is no reason to stop the work.
+    let _unwritten = write!(out, "{:.0} per s", state.per_sec());
+}
+
+/// Work without an end: one line that changes on a terminal, a line every five seconds elsewhere.
+#[derive(Debug)]
+pub struct Endless {
+    name: String,
+    bar: Option<ProgressBar>,
+    silent: bool,
+    last: Instant,
+}
+
+impl Endless {
+    /// Work of this name.
+    pub fn new(mode: ProgressMode, name: &str) -> Self {
+        let terminal = io::stderr().is_terminal() && mode != ProgressMode::Plain;
+        let silent = mode == ProgressMode::None;
+        let bar = (terminal && !silent).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("  {prefix}  {elapsed}  {msg}") {
+                bar.set_style(style);
+            }
+            bar.with_prefix(name.to_owned())
+        });
+        Self { name: name.to_owned(), bar, silent, last: Instant::now() }
+    }
+
+    /// How it stands.
+    pub fn say(&mut self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+            bar.tick();
+        } else if !self.silent && self.last.elapsed() >= BETWEEN_LINES {
+            self.last = Instant::now();
+            tell(&format!("{}: {text}", self.name));
+        }
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use super::settings::SettingFlags;
+use super::welcome::{self, Before, Ready};
 use super::{Failure, output};
 use crate::app::{App, Running, StartError};
 use crate::config::Config;
@@ -26,8 +27,9 @@ pub fn run(settings: &SettingFlags) -> Result<(), Failure> {
 
 async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
+    let before = Before::of(&config);
     let running = App::start(config).await.map_err(|why| failure(&why))?;
-    tell(&running, started.elapsed());
+    tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;
     tracing::info!("stopping");
     let drained = tokio::time::timeout(END, running.stop()).await.unwrap_or(false);
@@ -48,9 +50,10 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
 
 fn failure(why: &StartError) -> Failure {
     match why {
-        StartError::Listen { .. } | StartError::Log(_) | StartError::Views(_) => {
-            Failure::Unavailable(why.to_string())
-        }
+        StartError::Listen { .. }
+        | StartError::Log(_)
+        | StartError::Unread(_)
+        | StartError::Views(_) => Failure::Unavailable(why.to_string()),
         StartError::Keys(_)
         | StartError::OwnKey(_)
         | StartError::Client(_)
@@ -60,20 +63,16 @@ fn failure(why: &StartError) -> Failure {
     }
 }
 
-fn tell(running: &Running, took: Duration) {
-    let config = &running.state().config;
-    let address = running.address();
-    output::tell(&format!(
-        "  holdfast {version}  ready in {millis} ms\n  \
-           listening    http://{address}\n  \
-           event log    {log}\n  \
-           read models  {read}\n  \
-           look at      /docs  /problems  /health/ready  /metrics\n  \
-           a token      holdfast token --data {data} --sub <uuid> --role customer",
-        version = env!("CARGO_PKG_VERSION"),
-        millis = took.as_millis(),
-        log = config.log.describe(),
-        read = config.read.describe(),
-        data = config.data.display(),
-    ));
+async fn tell(running: &Running, before: Before, took: Duration) {
+    let state = running.state();
+    // How much is there is a courtesy: the node serves, whatever the answer.
+    let head = state.node.feed.head().await;
+    let ready = Ready {
+        config: &state.config,
+        before,
+        address: running.address(),
+        events: head.map_or(0, |head| head.position.0),
+        took,
+    };
+    output::tell(&welcome::text(&ready));
 }

@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("log-url", "URL", "sqlite", "The event log: sqlite:<folder> or memory:"),
     setting("read-url", "URL", "sqlite", "The read models: sqlite:<folder> or memory:"),
     setting("redis-url", "URL", "", "Cache and fan-out between nodes (in process without it)"),
-    setting("role", "ROLE", "all", "What this node runs: all, api or worker"),
+    setting("role", "ROLE", "all", "What this node runs: all"),
     setting("jwt-issuer", "TEXT", "holdfast", "The `iss` that tokens must carry"),
     setting("jwt-audience", "TEXT", "holdfast", "The `aud` that tokens must carry"),
     setting("jwks-url", "URL", "", "Where a foreign issuer publishes its keys"),

@@ -298,7 +298,12 @@ pub(crate) async fn reservation_as_of(
     let account = match paper.booking.payment {
         Some(order) => match fold(state, payment_stream(order), moment).await?.0.state {
             Folded::Payment(Payment::Initiated(account)) => Some((order, account)),
-            _ => None,
+            Folded::Payment(Payment::Absent)
+            | Folded::Resource(_)
+            | Folded::Calendar(_)
+            | Folded::Offering(_)
+            | Folded::Session(_)
+            | Folded::Reservation(_) => None,
         },
         None => None,
     };

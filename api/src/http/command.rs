@@ -9,6 +9,7 @@ use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use holdfast_commands::failpoint;
 use holdfast_commands::request::{Answer, CommandError, Request, WouldWrite};
+use holdfast_commands::use_case::UseCase;
 use holdfast_domain::actor::{Actor, Role};
 use holdfast_domain::ids::PrincipalId;
 use holdfast_domain::log::Position;
@@ -21,6 +22,7 @@ use super::headers::Traceparent;
 use super::idempotency::IdempotencyKey;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::query;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
 use crate::routes::{Access, Row};
@@ -150,6 +152,34 @@ fn dry_event(fact: &WouldWrite) -> Result<DryEvent, Problem> {
         schema: fact.event.kind().1,
         data: data.map_err(Problem::internal)?,
     })
+}
+
+/// Has a use case decided, counts what came of it, and writes the answer. `body` is what was asked,
+/// to the byte.
+pub async fn run(
+    state: &State,
+    command: &Command,
+    body: &[u8],
+    use_case: impl UseCase + 'static,
+) -> Result<HttpResponse, Problem> {
+    let name = use_case.name();
+    let answer = state.node.engine.execute(use_case, command.request(body)).await;
+    state.metrics.commands.decided(name, outcome(&answer));
+    respond(answer)
+}
+
+/// What came of a command, as a word from a short list.
+pub fn outcome(answer: &Result<Answer, CommandError>) -> &'static str {
+    match answer {
+        Ok(answer) if answer.replayed => "replayed",
+        Ok(answer) if answer.would_write.is_some() => "tried",
+        Ok(answer) if answer.status < 400 => "accepted",
+        Ok(_) | Err(CommandError::Refused(_) | CommandError::KeyReused) => "refused",
+        Err(CommandError::InFlight | CommandError::Contended | CommandError::Overloaded) => {
+            "turned_away"
+        }
+        Err(CommandError::ClockBehind | CommandError::Unavailable(_)) => "failed",
+    }
 }
 
 /// Writes an answer.

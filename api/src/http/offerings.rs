@@ -11,7 +11,6 @@ use holdfast_domain::money::Money;
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::Timestamp;
 use holdfast_domain::time::zone::Zone;
-use holdfast_projections::document::Document;
 use holdfast_projections::ports::Query as ListQuery;
 use holdfast_projections::views::offerings::OfferingDocument;
 use holdfast_projections::views::schema::MoneyShape;
@@ -19,7 +18,7 @@ use holdfast_projections::views::sessions::SessionDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, run};
 use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
@@ -140,7 +139,7 @@ pub(crate) async fn draft(
         kind: value.kind,
         title: value.title.into(),
     };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// Lets an offering be booked.
@@ -182,7 +181,7 @@ async fn open(
     open: bool,
 ) -> Result<HttpResponse, Problem> {
     let use_case = OpenOffering { offering, by: command.principal(), open };
-    respond(state.node.engine.execute(use_case, command.request(b"")).await)
+    run(state, command, b"", use_case).await
 }
 
 /// A class to be put on the calendar.
@@ -229,7 +228,7 @@ pub(crate) async fn schedule(
         capacity: value.capacity,
         min_capacity: value.min_capacity,
     };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// Whether a caller may see an offering: everybody, once it was published.
@@ -318,8 +317,8 @@ pub(crate) async fn list(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &Document| document.read::<OfferingDocument>().map_err(Problem::internal);
-    read::list(&state, "offerings", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "offerings", query, cursor, scope };
+    read::list::<OfferingDocument>(&state, wanted).await
 }
 
 /// Which sessions.
@@ -366,6 +365,6 @@ pub(crate) async fn sessions(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &Document| document.read::<SessionDocument>().map_err(Problem::internal);
-    read::list(&state, "sessions", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "sessions", query, cursor, scope };
+    read::list::<SessionDocument>(&state, wanted).await
 }

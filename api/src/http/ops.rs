@@ -85,6 +85,7 @@ async fn ask(check: &Arc<dyn Check>) -> Finding {
 #[utoipa::path(tag = "operations", responses((status = 200, description = "OpenMetrics text")))]
 #[get("/metrics")]
 pub(crate) async fn metrics(state: web::Data<State>) -> HttpResponse {
+    state.node.observe(&state.metrics).await;
     match state.metrics.encode() {
         Ok(text) => HttpResponse::Ok()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")

@@ -13,7 +13,7 @@ use holdfast_projections::views::schema::MoneyShape;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, outcome, respond, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
 use super::json::Body;
@@ -72,9 +72,21 @@ pub(crate) async fn confirm(
     let Body { value, bytes } = body;
     let (order, payment_key) = (order.0, value.payment_key.into());
     let confirm = Confirm { order, payment_key, amount: value.amount };
-    match state.node.engine.confirm(confirm, command.request(&bytes)).await? {
-        Confirmed::Answered(answer) => respond(Ok(answer)),
-        Confirmed::Checking => {
+    let confirmed = state.node.engine.confirm(confirm, command.request(&bytes)).await;
+    let decided = |word| state.metrics.commands.decided("confirm_payment", word);
+    match confirmed {
+        Ok(Confirmed::Answered(answer)) => {
+            let answer = Ok(answer);
+            decided(outcome(&answer));
+            respond(answer)
+        }
+        Err(error) => {
+            let answer = Err(error);
+            decided(outcome(&answer));
+            respond(answer)
+        }
+        Ok(Confirmed::Checking) => {
+            decided("checking");
             Ok(HttpResponse::Accepted().json(Checking { status: "checking", order_id: order }))
         }
     }
@@ -152,5 +164,5 @@ pub(crate) async fn refund(
         return Err(Problem::new(Code::Forbidden));
     }
     let use_case = RefundPart { about, order, amount: value.amount };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }

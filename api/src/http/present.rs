@@ -22,9 +22,9 @@ use holdfast_projections::document::{Documents, Key};
 use holdfast_projections::projector::Projector as _;
 use holdfast_projections::typed::Typed;
 use holdfast_projections::views::offerings::OfferingDocument;
-use holdfast_projections::views::payments::{Payments, RefundStatus};
+use holdfast_projections::views::payments::{PaymentStatus, Payments, RefundStatus};
 use holdfast_projections::views::reservations::{
-    CancellationSummary, PaymentStatus, PaymentSummary, ReservationDocument,
+    CancellationSummary, PaymentSummary, ReservationDocument,
 };
 use holdfast_projections::views::resources::ResourceDocument;
 use holdfast_projections::views::schema::{MoneyShape, RefundTermsShape};
@@ -209,7 +209,8 @@ impl Presenter for Shown {
     }
 }
 
-fn payment_summary(order_id: PaymentId, account: &Account) -> PaymentSummary {
+/// Where a payment stands, in the words of the contract.
+pub(crate) fn payment_summary(order_id: PaymentId, account: &Account) -> PaymentSummary {
     PaymentSummary {
         order_id,
         amount: account.amount,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::header::{ETAG, HeaderValue};
 use holdfast_domain::log::{Position, Revision};
-use holdfast_projections::document::{Document, Key};
+use holdfast_projections::document::Key;
 use holdfast_projections::ports::{Entry, Query};
 use holdfast_projections::reader::{At, ReadFailure};
 use serde::Serialize;
@@ -79,18 +79,28 @@ pub fn page_limit(state: &State, asked: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// A page of a view's list. `keep` turns an entry's document into an item.
-pub async fn list<T: Serialize>(
+/// A list to be read.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Of which view.
+    pub view: &'static str,
+    /// Which entries.
+    pub query: Query,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// Whom and what its cursors are made for.
+    pub scope: Scope<'a>,
+}
+
+/// A page of a view's list, each document read as a `T`.
+pub async fn list<T: Serialize + DeserializeOwned>(
     state: &State,
-    view: &'static str,
-    query: Query,
-    cursor: Option<&str>,
-    scope: &Scope<'_>,
-    keep: impl Fn(&Document) -> Result<T, Problem>,
+    wanted: Wanted<'_>,
 ) -> Result<HttpResponse, Problem> {
+    let Wanted { view, query, cursor, scope } = wanted;
     let limit = query.limit;
     let after: Option<(i64, String)> =
-        cursor.map(|text| state.cursors.open(scope, text)).transpose()?;
+        cursor.map(|text| state.cursors.open(&scope, &text)).transpose()?;
     let query = Query {
         after: after.map(|(at, key)| (at, Key::new(key))),
         // One more than the page holds says whether there is another.
@@ -102,10 +112,11 @@ pub async fn list<T: Serialize>(
     let more = entries.len() > size;
     entries.truncate(size);
     let last = entries.last().filter(|_| more);
-    let next_cursor =
-        last.map(|entry| state.cursors.seal(scope, &(entry.at, entry.key.as_str()))).transpose()?;
+    let next_cursor = last
+        .map(|entry| state.cursors.seal(&scope, &(entry.at, entry.key.as_str())))
+        .transpose()?;
     let shown = |entry: &Entry| match &entry.document {
-        Some(document) => keep(document),
+        Some(document) => document.read::<T>().map_err(Problem::internal),
         None => Err(ReadFailure::Parked(entry.key.clone()).into()),
     };
     let items = entries.iter().map(shown).collect::<Result<Vec<_>, _>>()?;

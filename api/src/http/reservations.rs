@@ -12,14 +12,13 @@ use holdfast_domain::booking::reservation::{
 use holdfast_domain::ids::{CancellationQuoteId, OfferingId, PaymentId, ReservationId, SessionId};
 use holdfast_domain::money::Money;
 use holdfast_domain::time::Timestamp;
-use holdfast_projections::document::Document;
 use holdfast_projections::ports::Query as ListQuery;
 use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, run};
 use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
@@ -111,7 +110,7 @@ pub(crate) async fn reserve(
         ends_at: value.ends_at,
         expected_total: value.expected_total,
     };
-    respond(engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// A price to be named.
@@ -258,9 +257,8 @@ pub(crate) async fn list(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep =
-        |document: &Document| document.read::<ReservationDocument>().map_err(Problem::internal);
-    read::list(&state, "reservations", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "reservations", query, cursor, scope };
+    read::list::<ReservationDocument>(&state, wanted).await
 }
 
 /// What belongs to a reservation, and in which part the caller acts on it. Somebody else's is not
@@ -301,7 +299,7 @@ pub(crate) async fn quote_cancellation(
     let (about, by) = concerned(&state, &command, reservation.0).await?;
     let id = CancellationQuoteId::from_uuid(state.node.engine.fresh_id());
     let use_case = QuoteCancellation { about, quote: id, by };
-    respond(state.node.engine.execute(use_case, command.request(b"")).await)
+    run(&state, &command, b"", use_case).await
 }
 
 /// How a reservation is called off.
@@ -334,5 +332,5 @@ pub(crate) async fn cancel(
     let (about, by) = concerned(&state, &command, reservation.0).await?;
     let OptionalBody { value, bytes } = body;
     let use_case = Cancel { about, by, quote: value.quote_id, reason: value.reason };
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }

@@ -13,7 +13,7 @@ use holdfast_projections::views::resources::ResourceDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::command::{Command, respond};
+use super::command::{Command, run};
 use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
@@ -84,7 +84,7 @@ pub(crate) async fn register(
     let resource = ResourceId::from_uuid(state.node.engine.fresh_id());
     let (owner, name) = (command.principal(), value.display_name.into());
     let use_case = AboutResource::register(resource, owner, name, value.zone, value.capacity);
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// Publishes the opening hours of a resource, instead of those before.
@@ -104,7 +104,7 @@ pub(crate) async fn publish_schedule(
 ) -> Result<HttpResponse, Problem> {
     let Body { value, bytes } = body;
     let use_case = AboutResource::publish_schedule(resource.0, command.principal(), value);
-    respond(state.node.engine.execute(use_case, command.request(&bytes)).await)
+    run(&state, &command, &bytes, use_case).await
 }
 
 /// What a read of one thing takes.
@@ -181,8 +181,6 @@ pub(crate) async fn calendar(
         limit: read::page_limit(&state, limit)?,
         ..ListQuery::default()
     };
-    let keep = |document: &holdfast_projections::document::Document| {
-        document.read::<AllocationDocument>().map_err(Problem::internal)
-    };
-    read::list(&state, "calendar", query, cursor.as_deref(), &scope, keep).await
+    let wanted = read::Wanted { view: "calendar", query, cursor, scope };
+    read::list::<AllocationDocument>(&state, wanted).await
 }

@@ -76,6 +76,18 @@ problems! {
         "The caller, or the address it calls from, has used up its share."
         "Wait as long as `Retry-After` says.";
 
+    // Listening.
+    UnknownOp "unknown_op" 400 "The message asks for nothing known"
+        "The message of a socket has no `op`, or one that the protocol holdfast.v1 does not have."
+        "Send one of auth, subscribe, unsubscribe, ping.";
+    UnknownTopic "unknown_topic" 400 "There is no such kind of topic"
+        "The name is none of the topics of the API description; `me` is always the caller's own."
+        "Name a topic exactly as the API description does.";
+    TooManySubscriptions "too_many_subscriptions" 429 "Too many topics for one socket"
+        "The socket or stream hears as many topics as it may." "Unsubscribe from a topic first.";
+    TooManySockets "too_many_sockets" 429 "Too many sockets for one caller"
+        "The caller has as many sockets and streams open as she may." "Close one first.";
+
     // Doing it once, in order.
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key belongs to another request"
         "The key was used before with another query or body." "Use a fresh key for a new command.";

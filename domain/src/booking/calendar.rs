@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::booking::hold::{Claim, ClaimCommand, ClaimFact, ClaimRefusal, Phase};
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::{HoldId, ReservationId, SessionId};
 use crate::time::{Interval, Timestamp};
 

@@ -1,10 +1,11 @@
 //! The stream that decides about a seat, whichever kind it is. A reservation, a payment and the
 //! processes around them ask it the same questions of a calendar and of a session.
 
-use crate::booking::calendar::{Calendar, CalendarCommand, CalendarRefusal};
+use crate::booking::Authority;
+use crate::booking::calendar::{Calendar, CalendarCommand, CalendarEvent, CalendarRefusal};
 use crate::booking::hold::{Claim, ClaimCommand};
 use crate::booking::reservation::Booking;
-use crate::booking::session::{Session, SessionCommand, SessionRefusal};
+use crate::booking::session::{Session, SessionCommand, SessionEvent, SessionRefusal};
 use crate::decider::Decider;
 use crate::event::Event;
 use crate::ids::{HoldId, ReservationId};
@@ -50,6 +51,16 @@ pub struct Wanted<'a> {
     pub now: Timestamp,
     /// Whether the seat was booked in time before, and the money came late.
     pub late: bool,
+}
+
+impl Authority {
+    /// The fact that a claim placed in the same append is sold at once.
+    pub const fn sold(&self, hold: HoldId) -> Event {
+        match self {
+            Self::Calendar(_) => Event::Calendar(CalendarEvent::HoldConverted { hold }),
+            Self::Session(_) => Event::Session(SessionEvent::SeatsConfirmed { hold }),
+        }
+    }
 }
 
 impl Inventory<'_> {

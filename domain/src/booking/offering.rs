@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::{OfferingId, PrincipalId, ResourceId};
 use crate::money::Money;
 use crate::policy::CancellationPolicy;

@@ -22,7 +22,7 @@ use self::paper::decide_about;
 use crate::booking::Authority;
 use crate::booking::offering::SoldVersion;
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::{CancellationQuoteId, HoldId, PaymentId, PrincipalId, ResourceId};
 use crate::money::Money;
 use crate::policy::{CancellationPolicy, RefundTerms};

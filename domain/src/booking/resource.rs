@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::PrincipalId;
 use crate::time::Interval;
 use crate::time::zone::{LocalDate, LocalTime, Weekday, Zone};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::booking::hold::{Claim, ClaimCommand, ClaimFact, ClaimRefusal, Phase};
 use crate::decider::Decider;
-use crate::event::events;
+use crate::event::define::events;
 use crate::ids::{HoldId, OfferingId, ReservationId, ResourceId};
 use crate::time::zone::TimeIntent;
 use crate::time::{Interval, Timestamp};

@@ -135,8 +135,9 @@ macro_rules! events {
 pub(crate) use events;
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro declares what aggregates export")]
 mod tests {
-    use super::{Unreadable, events};
+    use super::Unreadable;
 
     events! {
         /// What happens to a lamp.
@@ -191,6 +192,9 @@ mod tests {
             assert_eq!(event.kind(), ("switched_on", 3), "written in today's version");
         }
         assert_eq!(LampEvent::DEFINITIONS[0].upcast_from, [1, 2]);
+        let written = LampEvent::SwitchedOn { permille: 41 };
+        let text = written.serialize_payload(serde_json::value::Serializer).unwrap();
+        assert_eq!(text, serde_json::json!({"permille": 41}));
     }
 
     #[test]

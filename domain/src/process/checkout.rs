@@ -20,9 +20,9 @@ use crate::booking::reservation_stream;
 use crate::decider::Decider;
 use crate::event::Event;
 use crate::ids::{HoldId, PaymentId, RefundId};
-use crate::log::StreamId;
 use crate::payment::{Account, Attempt, Payment, PaymentCommand, RefundReason, Stage};
 use crate::process::{Call, Situation, Step, retry};
+use crate::stream::StreamId;
 use crate::time::Timestamp;
 
 /// The next step towards a sold seat or returned money.

@@ -19,7 +19,7 @@ CREATE TABLE stream (
 
 CREATE TABLE event (
     position       INTEGER PRIMARY KEY CHECK (position BETWEEN 1 AND 9007199254740991),
-    stream         INTEGER NOT NULL REFERENCES stream (id),
+    stream         INTEGER NOT NULL REFERENCES stream (id) DEFERRABLE INITIALLY DEFERRED,
     revision       INTEGER NOT NULL CHECK (revision >= 0),
     append_end     INTEGER NOT NULL CHECK (append_end >= position),
     event_id       BLOB    NOT NULL UNIQUE CHECK (length(event_id) = 16),

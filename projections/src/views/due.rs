@@ -237,7 +237,9 @@ impl DueDocument {
     }
 
     fn close_all(&mut self, deadlines: &[Deadline]) {
-        deadlines.iter().for_each(|deadline| self.close(*deadline));
+        for deadline in deadlines {
+            self.close(*deadline);
+        }
     }
 
     /// The earliest deadline that counts; none at all when nothing is due. While a claim is pinned,

@@ -12,7 +12,6 @@ use holdfast_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::reservations::PaymentStatus;
 use super::schema::MoneyShape;
 use crate::document::{FoldError, Indexes, Key};
 use crate::topic::Topic;
@@ -99,6 +98,24 @@ pub enum RefundStatus {
     Succeeded,
     /// The provider of payments will not: it is owed.
     Refused,
+}
+
+/// Where a payment stands, in the words of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Nothing was tried.
+    Pending,
+    /// The provider of payments is being asked.
+    Confirming,
+    /// Nobody knows yet what it did.
+    Checking,
+    /// The money was taken.
+    Captured,
+    /// It was not; another try may be made.
+    Declined,
+    /// Another amount was reported: a person has to look.
+    Review,
 }
 
 /// The view.

@@ -17,7 +17,7 @@ use holdfast_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::payments::reservation_of;
+use super::payments::{PaymentStatus, reservation_of};
 use super::schema::{MoneyShape, QuoteShape, RefundTermsShape};
 use crate::document::{FoldError, Indexes, Key};
 use crate::topic::Topic;
@@ -94,24 +94,6 @@ pub struct PaymentSummary {
     pub refund_pending: Money,
     /// The code of the last decline.
     pub last_decline: Option<String>,
-}
-
-/// Where a payment stands, in the words of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentStatus {
-    /// Nothing was tried.
-    Pending,
-    /// The provider of payments is being asked.
-    Confirming,
-    /// Nobody knows yet what it did.
-    Checking,
-    /// The money was taken.
-    Captured,
-    /// It was not; another try may be made.
-    Declined,
-    /// Another amount was reported: a person has to look.
-    Review,
 }
 
 /// How a booking was called off.

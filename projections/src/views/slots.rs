@@ -101,7 +101,7 @@ impl Projector for Slots {
             Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {}) => {
                 vec![key_of("o", id)]
             }
-            Event::Calendar(fact) if taken(fact).is_some() => {
+            Event::Calendar(fact) if !matches!(effect(fact), Effect::Neither) => {
                 vec![key_of("r", id), claim_key(event, fact)]
             }
             Event::Session(fact) if seats_move(fact) => vec![key_of("s", id)],
@@ -136,14 +136,14 @@ impl Projector for Slots {
             }
             Event::Calendar(fact) => {
                 let key = claim_key(event, fact);
-                match taken(fact) {
-                    Some(Some(blocks)) => documents.put(&key, &blocks)?,
-                    Some(None) => {
+                match effect(fact) {
+                    Effect::Takes(blocks) => documents.put(&key, &blocks)?,
+                    Effect::GivesBack => {
                         // A claim that was never placed cannot be given back.
                         let _blocks: Interval = documents.read(&key)?;
                         documents.remove(&key);
                     }
-                    None => {}
+                    Effect::Neither => {}
                 }
                 Ok(())
             }
@@ -199,16 +199,23 @@ impl Projector for Slots {
     }
 }
 
-/// What a calendar event takes (`Some(Some)`), that it gives back (`Some(None)`), or neither.
-const fn taken(fact: &CalendarEvent) -> Option<Option<Interval>> {
+/// What an event does to the free time.
+#[derive(Debug, Clone, Copy)]
+enum Effect {
+    Takes(Interval),
+    GivesBack,
+    Neither,
+}
+
+const fn effect(fact: &CalendarEvent) -> Effect {
     match fact {
         CalendarEvent::HoldPlaced { blocks, .. } | CalendarEvent::TimeBlocked { blocks, .. } => {
-            Some(Some(*blocks))
+            Effect::Takes(*blocks)
         }
-        CalendarEvent::HoldReleased { .. } | CalendarEvent::HoldExpired { .. } => Some(None),
+        CalendarEvent::HoldReleased { .. } | CalendarEvent::HoldExpired { .. } => Effect::GivesBack,
         CalendarEvent::HoldPinned { .. }
         | CalendarEvent::HoldUnpinned { .. }
-        | CalendarEvent::HoldConverted { .. } => None,
+        | CalendarEvent::HoldConverted { .. } => Effect::Neither,
     }
 }
 

@@ -137,6 +137,8 @@ async fn run<S: Store>(mut store: S, mut queue: mpsc::Receiver<Job>, shared: Arc
                 let _gone = reply.send(job.answers);
             }
         }
+        // Those who were answered are ready to run, and some of them have the next append in hand.
+        tokio::task::yield_now().await;
         if waiting.is_none() {
             waiting = queue.recv().await;
         }

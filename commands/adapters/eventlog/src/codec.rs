@@ -63,6 +63,7 @@ pub fn decode_payload(
 }
 
 /// Reads a stored fact, in today's shape.
+#[expect(clippy::needless_pass_by_value, reason = "it maps over what a store gives out")]
 pub fn decode(stored: StoredEvent) -> Result<Recorded, ReadError> {
     let position = stored.position;
     let malformed = |why: String| ReadError::Malformed { position, why };

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::cognitive_complexity,
     clippy::missing_panics_doc,
     reason = "claims are tests: they fail by panicking"
 )]

@@ -144,7 +144,7 @@ fn instant(micros: i64) -> Result<Timestamp, ExportError> {
 }
 
 /// Reads the one accepted spelling of a hash: 64 lower-case hexadecimal digits.
-fn hash(text: &str) -> Result<Hash, ExportError> {
+pub fn hash(text: &str) -> Result<Hash, ExportError> {
     let wrong = || ExportError::Field("hash");
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),

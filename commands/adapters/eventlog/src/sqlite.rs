@@ -3,14 +3,15 @@
 
 mod connect;
 mod heads;
+pub mod migrations;
 mod read;
+mod reader;
 mod rows;
 mod sql;
 mod write;
 
-use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use holdfast_domain::ids::{CommandId, Epoch};
 use holdfast_domain::log::{
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use crate::append::{Appender, LogStats};
 use crate::codec::decode;
 pub use connect::OpenError;
+pub use reader::SqliteLogReader;
 use write::Writer;
 
 /// The log in a data folder.
@@ -32,8 +34,6 @@ pub struct SqliteLog {
     epoch: Epoch,
     appender: Appender<Writer>,
     readers: SqlitePool,
-    /// The operating system frees it when the process ends, however it ends.
-    lock: Mutex<Option<File>>,
 }
 
 impl SqliteLog {
@@ -63,12 +63,11 @@ impl SqliteLog {
         let start = connect::prepare(&mut connection).await?;
         connect::make_durable(folder)?;
         let readers = connect::readers(folder).await?;
-        let writer = Writer::new(connection, start.tail, start.last_stream);
+        let writer = Writer::new(connection, lock, &start);
         Ok(Arc::new(Self {
             epoch: start.epoch,
             appender: Appender::start(writer, start.tail.position, &handle),
             readers,
-            lock: Mutex::new(Some(lock)),
         }))
     }
 
@@ -80,7 +79,6 @@ impl SqliteLog {
         if let Some(writer) = writer {
             writer.close().await;
         }
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Why nothing is appended any more, once the store has failed. The application should end.

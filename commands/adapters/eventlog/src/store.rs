@@ -102,11 +102,12 @@ pub(crate) struct Commit<'a> {
 
 /// A store with one writer: the append task. After an error the task rolls back.
 pub(crate) trait Store: Send + 'static {
-    /// Takes the lock under which everything until the commit happens.
-    fn begin(&mut self) -> impl Future<Output = Result<Tail, StoreError>> + Send;
-
-    /// Reads heads and answers.
-    fn known(&mut self, wanted: &Wanted) -> impl Future<Output = Result<Known, StoreError>> + Send;
+    /// Takes the lock under which everything until the commit happens, and reads heads and
+    /// answers under it.
+    fn begin(
+        &mut self,
+        wanted: &Wanted,
+    ) -> impl Future<Output = Result<(Tail, Known), StoreError>> + Send;
 
     /// Reads what stands in parts of streams.
     fn stood(

@@ -1,5 +1,6 @@
 //! Stored shapes are a contract: one golden file for each event and version, never edited, only
 //! added. `GOLDEN=write` writes the files that are missing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use holdfast_domain::log::{
 };
 use holdfast_domain::time::Timestamp;
 use holdfast_eventlog::walk::verify_feed;
-use holdfast_eventlog::{OpenError, SqliteLog};
+use holdfast_eventlog::{OpenError, SqliteLog, SqliteLogReader};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
 use tokio::runtime::Handle;
@@ -69,6 +69,39 @@ async fn a_folder_belongs_to_one_log_at_a_time() {
     log.close().await;
     let again = open(folder.path()).await.unwrap();
     assert_eq!(again.load(stream(1), Revision(0)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_is_appended_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = SqliteLogReader::open(folder.path()).await.unwrap_err();
+    assert!(matches!(absent, OpenError::Absent { .. }), "{absent}");
+    let log = open(folder.path()).await.unwrap();
+    let reader = SqliteLogReader::open(folder.path()).await.unwrap();
+    assert_eq!(reader.head().await.unwrap(), log.head().await.unwrap());
+    let (appended, ()) = tokio::join!(append(&log, 1, 1), reader.changed(Position::START));
+    appended.unwrap();
+    assert_eq!(reader.head().await.unwrap().position, Position(1));
+    assert_eq!(reader.page(Position::START, 10).await.unwrap().len(), 1);
+    log.close().await;
+    assert_eq!(verify_feed(&reader, None).await.unwrap().events, 1);
+}
+
+#[tokio::test]
+async fn a_last_commit_without_its_events_is_found_by_a_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path()).await.unwrap();
+    append(&log, 1, 1).await.unwrap();
+    append(&log, 2, 1).await.unwrap();
+    log.close().await;
+    meddle(
+        folder.path(),
+        "DROP TRIGGER event_is_not_deleted; DELETE FROM event WHERE position = 2",
+    )
+    .await;
+    let reader = SqliteLogReader::open(folder.path()).await.unwrap();
+    let report = verify_feed(&reader, None).await.unwrap();
+    assert_eq!(report.failure.map(|failure| failure.position), Some(Position(2)));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 //! folded from the log again, from the checkpoint that was lost with it.
 
 mod changes;
+pub mod migrations;
 mod pages;
 mod reads;
 mod registry;
@@ -45,14 +46,24 @@ impl SqliteReadStore {
     /// Opens `views.db` in a folder, makes it when it is not there, and brings it to today's shape.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
-            .filename(folder.join("views.db"))
+            .filename(migrations::file(folder))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(PATIENCE);
-        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
+        let pool = |most| {
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(PATIENCE)
+                // A full disk makes SQLite end a transaction by itself, which sqlx does not learn:
+                // a connection that believes to be inside one is closed and replaced.
+                .before_acquire(|connection, _| {
+                    let clean = !sqlx::Connection::is_in_transaction(&*connection);
+                    Box::pin(async move { Ok(clean) })
+                })
+        };
         let writer = pool(1).connect_with(options.clone()).await.map_err(unavailable)?;
-        sqlx::migrate!("../../../migrations/readmodel/sqlite")
+        migrations::MIGRATIONS
             .run(&writer)
             .await
             .map_err(|why| StoreError::Damaged(why.to_string()))?;
@@ -144,5 +155,46 @@ impl ReadStore for SqliteReadStore {
         right: GenerationId,
     ) -> Pending<'_, Result<Comparison, StoreError>> {
         Box::pin(reads::compare(&self.readers, left, right))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::ids::Epoch;
+    use holdfast_domain::log::{Hash, Position};
+    use holdfast_projections::document::{Document, Indexes};
+    use holdfast_projections::ports::{RowWrite, Target};
+    use holdfast_projections::registry::Checkpoint;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_is_written_again_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteReadStore::open(folder.path()).await.unwrap();
+        let build = Alteration::Build { view: "v".to_owned(), version: 1 };
+        let registry = store.alter(0, build).await.unwrap();
+        let generation = registry.generations[0].id;
+        let position = Position(1);
+        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let document = Document::stored("x".repeat(1 << 20));
+        let page = Page {
+            target: Target::Generation(generation),
+            registry: registry.revision,
+            expected: None,
+            next: Checkpoint { position, epoch, hash: Hash::ZERO },
+            writes: vec![RowWrite {
+                generation,
+                key: Key::new("a"),
+                position,
+                row: Some((document, Indexes::default())),
+            }],
+            changes: vec![],
+            parked: vec![],
+        };
+        // The limit belongs to the connection, as a full disk does not: the next one has room.
+        sqlx::query("PRAGMA max_page_count = 60").execute(&store.writer).await.unwrap();
+        assert!(matches!(store.commit(page.clone()).await, Err(StoreError::Unavailable(_))));
+        assert_eq!(store.commit(page).await, Ok(()));
     }
 }

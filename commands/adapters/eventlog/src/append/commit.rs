@@ -27,12 +27,6 @@ enum Failure {
 
 /// Commits the jobs and fills in their answers.
 pub(super) async fn commit_round<S: Store>(store: &mut S, shared: &Shared, jobs: &mut [Job]) {
-    if let Some(why) = shared.poisoned.borrow().clone() {
-        for job in jobs {
-            job.answers = vec![Err(AppendError::Unavailable(why.clone())); job.batches.len()];
-        }
-        return;
-    }
     match jobs {
         [job] => for_group(store, shared, job).await,
         several => {
@@ -172,6 +166,9 @@ async fn attempt<S: Store>(
     parts: &mut [Part<'_>],
     resolving: bool,
 ) -> Result<(), Failure> {
+    if let Some(why) = shared.poisoned.borrow().clone() {
+        return Err(Failure::NotWritten(StoreError::Failed(why)));
+    }
     failpoint::hit("store.before_begin");
     let result = transaction(store, shared, parts, resolving).await;
     match result {
@@ -196,8 +193,7 @@ async fn transaction<S: Store>(
     resolving: bool,
 ) -> Result<Vec<(Written, Vec<Outcome>)>, Failure> {
     let all: Vec<_> = parts.iter().flat_map(|part| part.batches).collect();
-    let tail = store.begin().await.map_err(Failure::NotWritten)?;
-    let known = store.known(&wanted(&all)).await.map_err(Failure::NotWritten)?;
+    let (tail, known) = store.begin(&wanted(&all)).await.map_err(Failure::NotWritten)?;
     let suspects = suspects(&all, &known);
     let stood = store.stood(&suspects).await.map_err(Failure::NotWritten)?;
     let mut judge = Judge::new(known, stood, tail, resolving);

@@ -45,17 +45,14 @@ struct Fated {
 }
 
 impl Store for Fated {
-    async fn begin(&mut self) -> Result<Tail, StoreError> {
+    async fn begin(&mut self, wanted: &Wanted) -> Result<(Tail, Known), StoreError> {
         self.permits.acquire().await.unwrap().forget();
         self.fate = self.fates.pop_front().unwrap_or(Fate::Fine);
         if self.fate == Fate::Busy {
             return Err(StoreError::Busy("locked".to_owned()));
         }
-        Ok(self.state.lock().unwrap().tail())
-    }
-
-    async fn known(&mut self, wanted: &Wanted) -> Result<Known, StoreError> {
-        Ok(self.state.lock().unwrap().known(wanted))
+        let state = self.state.lock().unwrap();
+        Ok((state.tail(), state.known(wanted)))
     }
 
     async fn stood(&mut self, stretches: &BTreeSet<Stretch>) -> Result<Stood, StoreError> {
@@ -83,7 +80,9 @@ impl Store for Fated {
         }
         match self.fate {
             Fate::StandsUnheard => Err(StoreError::Lost("connection reset".to_owned())),
-            _ => Ok(()),
+            Fate::Fine | Fate::WriteFails | Fate::FlushFails | Fate::LostUnheard | Fate::Busy => {
+                Ok(())
+            }
         }
     }
 
@@ -113,8 +112,8 @@ fn rig(fates: &[Fate], permits: usize) -> Rig {
 }
 
 fn batch(n: u128) -> Batch {
-    let command = CommandId::from_uuid(Uuid::from_u128(n + 1));
-    let stream = StreamId::new(Category::Reservation, Uuid::from_u128(n + 1));
+    let command = CommandId::of_step("append", &Uuid::from_u128(n), "once");
+    let stream = StreamId::new(Category::Reservation, *command.as_uuid());
     let accepted_at = Timestamp::from_micros(1);
     let metadata = Metadata {
         event_id: EventId::derive(command, &stream, 0),

@@ -172,7 +172,7 @@ pub async fn every_tampering_is_found(place: &dyn Place) {
     }
     for at in 0..batches {
         with(format!("commit {at} deleted"), &|parts| {
-            parts.1.retain(|batch| *batch != whole.1[at])
+            parts.1.retain(|batch| *batch != whole.1[at]);
         });
         with(format!("commit {at} swapped"), &|parts| parts.1.swap(at, (at + 1) % batches));
     }

@@ -21,7 +21,8 @@ const LOCK: &str = "log.lock";
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../../migrations/eventlog/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator =
+    sqlx::migrate!("../../../migrations/eventlog/sqlite");
 
 /// Why a log was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,18 @@ pub enum OpenError {
     #[error("the data folder {folder} is in use by another process; stop it first")]
     InUse {
         /// Which.
+        folder: PathBuf,
+    },
+    /// There is none to be read.
+    #[error("there is no log in {folder}; `holdfast serve` begins one")]
+    Absent {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// Its tables are not those of this release.
+    #[error("the log in {folder} has the tables of another release; see `holdfast migrate status`")]
+    OtherShape {
+        /// Where.
         folder: PathBuf,
     },
     /// The store would acknowledge what a loss of power takes back.
@@ -67,6 +80,11 @@ pub(super) struct Start {
     pub(super) epoch: Epoch,
     pub(super) tail: Tail,
     pub(super) last_stream: i64,
+}
+
+/// The file of the log in a folder.
+pub(super) fn file(folder: &Path) -> PathBuf {
+    folder.join(FILE)
 }
 
 /// Takes the folder for this process.
@@ -104,13 +122,18 @@ pub(super) async fn writer(
     pages: Option<u32>,
 ) -> Result<SqliteConnection, OpenError> {
     let mut options = SqliteConnectOptions::new()
-        .filename(folder.join(FILE))
+        .filename(file(folder))
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
-        .statement_cache_capacity(64);
+        .statement_cache_capacity(64)
+        .pragma("temp_store", "MEMORY")
+        // In KiB: the indexes over ids are touched at random.
+        .pragma("cache_size", "-16384")
+        // In pages: a checkpoint writes a page once, however often commits have changed it.
+        .pragma("wal_autocheckpoint", "4000");
     if let Some(pages) = pages {
         options = options.pragma("max_page_count", pages.to_string());
     }
@@ -132,7 +155,7 @@ pub(super) async fn writer(
 /// The reading connections.
 pub(super) async fn readers(folder: &Path) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()
-        .filename(folder.join(FILE))
+        .filename(file(folder))
         .read_only(true)
         .busy_timeout(PATIENCE)
         .row_buffer_size(256);
@@ -140,15 +163,20 @@ pub(super) async fn readers(folder: &Path) -> Result<SqlitePool, OpenError> {
     Ok(pool.connect_with(options).await?)
 }
 
+/// Which life of the log this is.
+pub(super) async fn epoch(connection: &mut SqliteConnection) -> Result<Epoch, OpenError> {
+    let epoch: Vec<u8> =
+        sqlx::query_scalar("SELECT epoch FROM log_meta").fetch_one(connection).await?;
+    <[u8; 16]>::try_from(epoch)
+        .map(|bytes| Epoch::from_uuid(uuid::Builder::from_random_bytes(bytes).into_uuid()))
+        .map_err(|_length| OpenError::Damaged("its epoch is not a UUID".to_owned()))
+}
+
 /// Migrates, and reads where the log ends.
 pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<Start, OpenError> {
     // `run` takes anything that gives connections, and a future over that is not `Send` enough.
     MIGRATIONS.run_direct(None, connection, false).await?;
-    let epoch: Vec<u8> =
-        sqlx::query_scalar("SELECT epoch FROM log_meta").fetch_one(&mut *connection).await?;
-    let epoch = <[u8; 16]>::try_from(epoch)
-        .map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid())
-        .map_err(|_length| OpenError::Damaged("its epoch is not a UUID".to_owned()))?;
+    let epoch = epoch(connection).await?;
     let last_event: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM event")
         .fetch_one(&mut *connection)
         .await?;
@@ -168,7 +196,7 @@ pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<Start, 
         )));
     }
     let position = Position(u64::try_from(last_event).unwrap_or(0));
-    Ok(Start { epoch: Epoch::from_uuid(epoch), tail: Tail { position, batch, hash }, last_stream })
+    Ok(Start { epoch, tail: Tail { position, batch, hash }, last_stream })
 }
 
 #[cfg(test)]

@@ -48,8 +48,7 @@ mod tests {
     use holdfast_domain::log::{Category, Hash, Revision};
 
     fn stream(number: usize) -> StreamId {
-        let id = uuid::Uuid::from_u128(u128::try_from(number).unwrap() + 1);
-        StreamId::new(Category::Payment, id)
+        StreamId::new(Category::Payment, uuid::Uuid::from_u128(u128::try_from(number).unwrap()))
     }
 
     #[test]

@@ -68,6 +68,13 @@ pub(super) async fn answered(
     Ok(each(query.fetch_all(pool).await, rows::answered)?.pop())
 }
 
+/// Where the log ends: at its last event or, when those were taken away, where its last commit says.
+pub(super) async fn end(pool: &SqlitePool) -> Result<Position, ReadError> {
+    let found = sqlx::query(sql::END).fetch_all(pool).await;
+    let end = each(found, |row| rows::number(row, 0))?.pop();
+    Ok(Position(end.unwrap_or(0)))
+}
+
 pub(super) async fn hash_at(
     pool: &SqlitePool,
     position: Position,

@@ -44,17 +44,20 @@ pub(super) const STREAM: &str = concat!(
 pub(super) const HASH_AT: &str =
     "SELECT hash FROM event WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
 
+pub(super) const END: &str = "SELECT max(coalesce((SELECT max(position) FROM event), 0), \
+     coalesce((SELECT last FROM batch ORDER BY number DESC LIMIT 1), 0))";
+
 pub(super) const BATCHES: &str =
     "SELECT number, first, last, hash FROM batch WHERE number > ?1 ORDER BY number LIMIT ?2";
 
 pub(super) const ANSWERED: &str =
     concat!("SELECT ", answer_columns!(), " FROM command c WHERE c.id = ?1");
 
-/// The remembered answers of an array of ids in hexadecimal.
-pub(super) const ALL_ANSWERED: &str = concat!(
-    "SELECT ",
+/// Begins a commit and reads the remembered answers of an array of ids in hexadecimal.
+pub(super) const BEGIN_AND_ANSWERED: &str = concat!(
+    "BEGIN IMMEDIATE; SELECT ",
     answer_columns!(),
-    " FROM json_each(?1) wanted CROSS JOIN command c ON c.id = unhex(wanted.value)"
+    " FROM json_each(?) wanted CROSS JOIN command c ON c.id = unhex(wanted.value)"
 );
 
 /// The heads of an array of names.
@@ -68,45 +71,53 @@ pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e
      CROSS JOIN event e ON e.stream = s.id \
      AND e.revision BETWEEN wanted.value ->> 1 AND wanted.value ->> 2";
 
-pub(super) const INSERT_BATCH: &str =
-    "INSERT INTO batch (number, first, last, hash) VALUES (?, ?, ?, ?)";
-
-/// An insert in a few fixed lengths, so that each is prepared once.
+/// An insert in a few fixed lengths, so that each is prepared once. Rows that are not needed are
+/// bound to nothing and filtered out. A row that cannot stand rolls the commit back; only to undo
+/// a part of it SQLite would have to copy every page that the statement touches.
 #[derive(Debug)]
 pub(super) struct Insert {
-    by_rows: [(usize, String); 3],
+    pub(super) columns: usize,
+    by_rows: [(usize, String); 9],
 }
 
 impl Insert {
-    fn new(into: &str, columns: usize, conflict: &str) -> Self {
+    fn new(before: &str, into: &str, columns: usize, conflict: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        let statement = |rows: usize| {
-            format!("{into} VALUES {}{conflict}", vec![row.as_str(); rows].join(", "))
-        };
-        Self { by_rows: [64, 8, 1].map(|rows| (rows, statement(rows))) }
+        let by_rows = [1, 2, 4, 8, 16, 32, 64, 128, 256].map(|rows| {
+            let values = vec![row.as_str(); rows].join(", ");
+            let from = format!("SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL");
+            (rows, format!("{before}{into} {from}{conflict}"))
+        });
+        Self { columns, by_rows }
     }
 
-    /// The longest statement for at most `rows` rows, and how many it takes.
-    pub(super) fn at_most(&'static self, rows: usize) -> Option<(usize, &'static str)> {
-        let fitting = self.by_rows.iter().find(|(length, _)| *length <= rows);
-        fitting.map(|(length, sql)| (*length, sql.as_str()))
+    /// The shortest statement that takes `rows` rows, or else the longest; and how many it takes.
+    pub(super) fn for_rows(&'static self, rows: usize) -> (usize, &'static str) {
+        let [.., longest] = &self.by_rows;
+        let fitting = self.by_rows.iter().find(|(length, _)| *length >= rows).unwrap_or(longest);
+        (fitting.0, &fitting.1)
     }
 }
 
-pub(super) static INSERT_EVENTS: LazyLock<Insert> = LazyLock::new(|| {
-    let into = "INSERT INTO event (position, stream, revision, append_end, event_id, name, schema, \
-                accepted_at_us, metadata, payload, hash)";
-    Insert::new(into, 11, "")
+const EVENTS: &str = "INSERT OR ROLLBACK INTO event (position, stream, revision, append_end, event_id, name, \
+     schema, accepted_at_us, metadata, payload, hash)";
+
+pub(super) static INSERT_EVENTS: LazyLock<Insert> =
+    LazyLock::new(|| Insert::new("", EVENTS, 11, ""));
+
+/// The commit's link comes in with its first events: one visit less.
+pub(super) static INSERT_BATCH_AND_EVENTS: LazyLock<Insert> = LazyLock::new(|| {
+    let batch = "INSERT INTO batch (number, first, last, hash) VALUES (?, ?, ?, ?); ";
+    Insert::new(batch, EVENTS, 11, "")
 });
 
 pub(super) static INSERT_ANSWERS: LazyLock<Insert> = LazyLock::new(|| {
-    let into =
-        "INSERT INTO command (id, fingerprint, status, body, revision, position, accepted_at_us)";
-    Insert::new(into, 7, "")
+    let into = "INSERT OR ROLLBACK INTO command (id, fingerprint, status, body, revision, position, accepted_at_us)";
+    Insert::new("", into, 7, "")
 });
 
 pub(super) static UPSERT_STREAMS: LazyLock<Insert> = LazyLock::new(|| {
     let conflict =
         " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, hash = excluded.hash";
-    Insert::new("INSERT INTO stream (id, name, revision, hash)", 4, conflict)
+    Insert::new("", "INSERT OR ROLLBACK INTO stream (id, name, revision, hash)", 4, conflict)
 });

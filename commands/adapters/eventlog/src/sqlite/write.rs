@@ -1,12 +1,14 @@
 //! Writing: the one connection that writes, driven by the append task.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
 use holdfast_commands::failpoint;
-use holdfast_domain::log::{Head, Position, Revision, StreamId};
+use holdfast_domain::log::{Head, Position, Revision, StoredBatch, StreamId};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Connection, Row};
 
+use super::connect::Start;
 use super::heads::{Heads, StreamRow};
 use super::{rows, sql};
 use crate::store::{
@@ -25,23 +27,28 @@ pub(crate) struct Writer {
     /// The rows of the transaction's streams: read from the store, then as it writes them.
     touched: BTreeMap<StreamId, StreamRow>,
     tail_after: Option<Tail>,
+    /// The folder is ours as long as anything may still be written. The operating system frees it
+    /// when the process ends, however it ends.
+    lock: File,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, tail: Tail, last_stream: i64) -> Self {
+    pub(super) fn new(connection: SqliteConnection, lock: File, start: &Start) -> Self {
         Self {
             connection,
-            tail,
+            tail: start.tail,
             heads: Heads::default(),
-            last_stream,
+            last_stream: start.last_stream,
             touched: BTreeMap::new(),
             tail_after: None,
+            lock,
         }
     }
 
     pub(super) async fn close(self) {
         // What was committed is durable; a close that fails only leaves a longer recovery.
         let _closed = self.connection.close().await;
+        drop(self.lock);
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
@@ -49,19 +56,41 @@ impl Writer {
         Ok(())
     }
 
+    /// Inserts all rows, a few hundred at a time.
     async fn insert<T: Sync>(
         &mut self,
         insert: &'static sql::Insert,
-        mut rows: &[T],
+        rows: &[T],
         bind: impl Fn(Query, &T) -> Query + Send,
     ) -> Result<(), StoreError> {
-        while let Some((count, statement)) = insert.at_most(rows.len()) {
-            let (now, later) = rows.split_at_checked(count).unwrap_or((rows, &[]));
-            let query = now.iter().fold(sqlx::query(statement), &bind);
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (count, statement) = insert.for_rows(rest.len());
+            let (now, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            let query = filled(sqlx::query(statement), insert, count, now, &bind);
             query.execute(&mut self.connection).await.map_err(failed)?;
-            rows = later;
+            rest = later;
         }
         Ok(())
+    }
+
+    /// Inserts the commit's link and its events.
+    async fn insert_events(
+        &mut self,
+        batch: StoredBatch,
+        rows: &[EventRow<'_>],
+        ids: &BTreeMap<StreamId, i64>,
+    ) -> Result<(), StoreError> {
+        let bind = |query: Query, row: &EventRow<'_>| {
+            bind_event(query, row, ids.get(&row.stream).copied())
+        };
+        let insert = &sql::INSERT_BATCH_AND_EVENTS;
+        let (count, statement) = insert.for_rows(rows.len());
+        let (first, later) = rows.split_at_checked(count).unwrap_or((rows, &[]));
+        let query = bind_batch(sqlx::query(statement), &batch);
+        let query = filled(query, insert, count, first, &bind);
+        query.execute(&mut self.connection).await.map_err(failed)?;
+        self.insert(&sql::INSERT_EVENTS, later, bind).await
     }
 
     /// The rows of the streams after this commit; a stream that is new gets its number here.
@@ -84,15 +113,17 @@ impl Writer {
 }
 
 impl Store for Writer {
-    async fn begin(&mut self) -> Result<Tail, StoreError> {
+    async fn begin(&mut self, wanted: &Wanted) -> Result<(Tail, Known), StoreError> {
         self.touched.clear();
         self.tail_after = None;
-        self.execute("BEGIN IMMEDIATE").await?;
-        Ok(self.tail)
-    }
-
-    async fn known(&mut self, wanted: &Wanted) -> Result<Known, StoreError> {
         let mut known = Known::default();
+        let ids: Vec<_> =
+            wanted.commands.iter().map(|id| id.as_uuid().simple().to_string()).collect();
+        let query = sqlx::query(sql::BEGIN_AND_ANSWERED).bind(json(&ids)?);
+        for row in &query.fetch_all(&mut self.connection).await.map_err(failed)? {
+            let answered = rows::answered(row).map_err(failed)?;
+            known.answered.insert(answered.record.id, answered);
+        }
         let mut unknown = Vec::new();
         for stream in &wanted.streams {
             match self.heads.get(*stream) {
@@ -102,25 +133,14 @@ impl Store for Writer {
         }
         if !unknown.is_empty() {
             let query = sqlx::query(sql::HEADS).bind(json(&unknown)?);
-            let found = query.fetch_all(&mut self.connection).await.map_err(failed)?;
-            for row in &found {
+            for row in &query.fetch_all(&mut self.connection).await.map_err(failed)? {
                 let (stream, row) = stream_row(row).map_err(failed)?;
                 self.heads.put(stream, row);
                 self.touched.insert(stream, row);
             }
         }
         known.heads = self.touched.iter().map(|(stream, row)| (*stream, row.head)).collect();
-        if !wanted.commands.is_empty() {
-            let ids: Vec<_> =
-                wanted.commands.iter().map(|id| id.as_uuid().simple().to_string()).collect();
-            let query = sqlx::query(sql::ALL_ANSWERED).bind(json(&ids)?);
-            let found = query.fetch_all(&mut self.connection).await.map_err(failed)?;
-            for row in &found {
-                let answered = rows::answered(row).map_err(failed)?;
-                known.answered.insert(answered.record.id, answered);
-            }
-        }
-        Ok(known)
+        Ok((self.tail, known))
     }
 
     async fn stood(&mut self, stretches: &BTreeSet<Stretch>) -> Result<Stood, StoreError> {
@@ -141,26 +161,15 @@ impl Store for Writer {
     async fn write(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
         let streams = self.streams_after(&commit.heads);
         self.insert(&sql::UPSERT_STREAMS, &streams, bind_stream).await?;
-        let ids: BTreeMap<_, _> = streams.iter().map(|(stream, row)| (*stream, row.id)).collect();
-        let bind = |query: Query, row: &EventRow<'_>| {
-            bind_event(query, row, ids.get(&row.stream).copied())
-        };
-        self.insert(&sql::INSERT_EVENTS, &commit.events, bind).await?;
-        failpoint::hit("store.after_insert_event");
-        self.insert(&sql::INSERT_ANSWERS, &commit.answers, bind_answer).await?;
-        failpoint::hit("store.after_insert_idem");
         if let Some(batch) = commit.batch {
-            sqlx::query(sql::INSERT_BATCH)
-                .bind(rows::int(batch.number))
-                .bind(rows::int(batch.first.0))
-                .bind(rows::int(batch.last.0))
-                .bind(batch.hash.0.as_slice())
-                .execute(&mut self.connection)
-                .await
-                .map_err(failed)?;
+            let ids = streams.iter().map(|(stream, row)| (*stream, row.id)).collect();
+            self.insert_events(batch, &commit.events, &ids).await?;
             let (batch, position, hash) = (batch.number, batch.last, batch.hash);
             self.tail_after = Some(Tail { position, batch, hash });
         }
+        failpoint::hit("store.after_insert_event");
+        self.insert(&sql::INSERT_ANSWERS, &commit.answers, bind_answer).await?;
+        failpoint::hit("store.after_insert_idem");
         Ok(())
     }
 
@@ -182,12 +191,13 @@ impl Store for Writer {
 }
 
 /// What an error means for what was asked. Everything that is not known to be harmless is not.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(why: sqlx::Error) -> StoreError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     const TOO_BIG: i32 = 18;
     const CONSTRAINT: i32 = 19;
-    let code = why.as_database_error().and_then(|error| error.code());
+    let code = why.as_database_error().and_then(sqlx::error::DatabaseError::code);
     // The lower byte of an extended code is the code.
     let code = code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
     match code {
@@ -219,6 +229,27 @@ fn standing_row(
         position: Position(rows::number(row, 4)?),
     };
     Ok(((parsed(row.try_get(0)?)?, Revision(rows::number(row, 1)?)), standing))
+}
+
+/// Binds the rows, and nothing for the rows that the statement has beyond them.
+fn filled<T>(
+    query: Query,
+    insert: &sql::Insert,
+    length: usize,
+    rows: &[T],
+    bind: &impl Fn(Query, &T) -> Query,
+) -> Query {
+    let query = rows.iter().fold(query, bind);
+    let empty = length.saturating_sub(rows.len()).saturating_mul(insert.columns);
+    (0..empty).fold(query, |query, _| query.bind(None::<i64>))
+}
+
+fn bind_batch(query: Query, batch: &StoredBatch) -> Query {
+    query
+        .bind(rows::int(batch.number))
+        .bind(rows::int(batch.first.0))
+        .bind(rows::int(batch.last.0))
+        .bind(batch.hash.0.as_slice())
 }
 
 fn bind_stream(query: Query, (stream, row): &(StreamId, StreamRow)) -> Query {

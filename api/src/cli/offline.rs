@@ -1,0 +1,73 @@
+//! What commands share that look at a data folder without a node: a small runtime that Ctrl-C ends,
+//! and the stores, opened so that a node may run on the same folder meanwhile.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use holdfast_eventlog::SqliteLogReader;
+use holdfast_readmodel::sqlite::SqliteReadStore;
+use holdfast_readmodel::sqlite::migrations::{self, StepState};
+use tokio::runtime::Builder;
+
+use super::Failure;
+use crate::config::Config;
+use crate::config::stores::{LogStore, ReadStore};
+
+/// Runs the work of a command to its end, or until somebody presses Ctrl-C.
+pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = work => done,
+            pressed = tokio::signal::ctrl_c() => pressed.map_err(Failure::from).and(Err(Failure::Interrupted)),
+        }
+    })
+}
+
+/// What has to be added to a command that is shown, so that it is about the same folder.
+pub fn data_flag(config: &Config) -> String {
+    let data = &config.data;
+    if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
+}
+
+/// The log, to read.
+pub async fn log(config: &Config) -> Result<Arc<SqliteLogReader>, Failure> {
+    Ok(Arc::new(SqliteLogReader::open(log_folder(config)?).await?))
+}
+
+/// The folder of the log.
+pub fn log_folder(config: &Config) -> Result<&Path, Failure> {
+    match &config.log {
+        LogStore::Sqlite(folder) => Ok(folder),
+        LogStore::Memory => {
+            Err(Failure::Usage("log-url: a log in memory ends with its process".to_owned()))
+        }
+    }
+}
+
+/// The folder of the read models.
+pub fn views_folder(config: &Config) -> Result<&Path, Failure> {
+    match &config.read {
+        ReadStore::Sqlite(folder) => Ok(folder),
+        ReadStore::Memory => {
+            Err(Failure::Usage("read-url: views in memory end with their process".to_owned()))
+        }
+    }
+}
+
+/// The read models, which must be there and in the shape of this release.
+pub async fn views(config: &Config) -> Result<Arc<SqliteReadStore>, Failure> {
+    let folder = views_folder(config)?;
+    if !migrations::file(folder).exists() {
+        let why =
+            format!("there are no views in {}; `holdfast serve` fills them", folder.display());
+        return Err(Failure::Unavailable(why));
+    }
+    let steps = migrations::steps(folder).await?;
+    if steps.iter().any(|step| step.state != StepState::Applied) {
+        let why = "the views have the tables of another release; see `holdfast migrate status`";
+        return Err(Failure::Conflict(why.to_owned()));
+    }
+    Ok(Arc::new(SqliteReadStore::open(folder).await?))
+}

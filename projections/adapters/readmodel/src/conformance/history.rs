@@ -1,0 +1,35 @@
+//! A history that could have happened: random commands, decided by the real aggregates, as a log
+//! would have recorded them. The same seed gives the same history.
+
+use holdfast_domain::log::Recorded;
+
+use super::world::World;
+
+/// At least `events` events, grown from `seed`.
+pub fn history(seed: u64, events: usize) -> Vec<Recorded> {
+    let mut world = World::new(seed);
+    while world.log.len() < events {
+        world.step();
+    }
+    world.log
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_history_has_every_kind_of_event() {
+        let seen: BTreeSet<_> = history(1, 5_000).iter().map(|event| event.event.name()).collect();
+        let missing: Vec<_> = holdfast_domain::event::Event::catalogue()
+            .into_iter()
+            .flat_map(|(category, events)| {
+                events.iter().map(move |known| format!("{}.{}", category.name(), known.name))
+            })
+            .filter(|name| !seen.contains(name))
+            .collect();
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,259 @@
+//! What the views show is what the aggregates say: every document against the state that the same
+//! events fold to, at several places of a history.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_domain::booking::calendar::{Calendar, Holder};
+use holdfast_domain::booking::hold::Phase;
+use holdfast_domain::booking::reservation::{Paper, Reservation, Status};
+use holdfast_domain::booking::session::Session;
+use holdfast_domain::decider::Decider;
+use holdfast_domain::event::Event;
+use holdfast_domain::log::Recorded;
+use holdfast_domain::payment::{Account, Payment, RefundStage, Stage};
+use holdfast_domain::time::Timestamp;
+use holdfast_projections::ports::{Query, ReadStore};
+use holdfast_projections::topic::{Cursor, Topic};
+use holdfast_projections::views::calendar::AllocationDocument;
+use holdfast_projections::views::due::DueDocument;
+use holdfast_projections::views::payments::PaymentDocument;
+use holdfast_projections::views::reservations::ReservationDocument;
+use holdfast_projections::views::sessions::SessionDocument;
+use holdfast_projections::{Projections, Reader};
+use holdfast_readmodel::MemoryReadStore;
+use holdfast_readmodel::conformance::{MemoryFeed, history};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use stage::run_to_head;
+
+/// Everything that the aggregates say.
+#[derive(Debug, Default)]
+struct Truth {
+    calendars: BTreeMap<Uuid, Calendar>,
+    sessions: BTreeMap<Uuid, Session>,
+    reservations: BTreeMap<Uuid, Reservation>,
+    payments: BTreeMap<Uuid, Payment>,
+}
+
+fn evolve<D: Decider>(all: &mut BTreeMap<Uuid, D>, id: Uuid, fact: &D::Event) {
+    let state = all.entry(id).or_default();
+    *state = std::mem::take(state).evolve(fact);
+}
+
+impl Truth {
+    fn of(events: &[Recorded]) -> Self {
+        let mut truth = Self::default();
+        for event in events {
+            let id = event.stream.id();
+            match &event.event {
+                Event::Calendar(fact) => evolve(&mut truth.calendars, id, fact),
+                Event::Session(fact) => evolve(&mut truth.sessions, id, fact),
+                Event::Reservation(fact) => evolve(&mut truth.reservations, id, fact),
+                Event::Payment(fact) => evolve(&mut truth.payments, id, fact),
+                Event::Resource(_) | Event::Offering(_) => {}
+            }
+        }
+        truth
+    }
+
+    fn papers(&self) -> impl Iterator<Item = (Uuid, &Paper)> {
+        self.reservations.iter().map(|(id, reservation)| (*id, reservation.paper().unwrap()))
+    }
+
+    fn account(&self, paper: &Paper) -> &Account {
+        let payment = paper.booking.payment.unwrap();
+        self.payments.get(payment.as_uuid()).unwrap().account().unwrap()
+    }
+}
+
+async fn all<T: DeserializeOwned>(reader: &Reader, view: &'static str) -> BTreeMap<String, T> {
+    let query = Query { limit: 1_000_000, ..Query::default() };
+    let list = reader.list(view, query).await.unwrap().value;
+    let read = list
+        .into_iter()
+        .map(|entry| (entry.key.to_string(), entry.document.unwrap().read().unwrap()));
+    read.collect()
+}
+
+/// Checks at several places of one history, against `check`.
+async fn at_several_places(seed: u64, check: impl AsyncFn(&Truth, &Reader)) {
+    let events = history(seed, 1_200);
+    for part in 1..=8 {
+        let end = stage::ends(&events).len().saturating_mul(part).div_euclid(8).saturating_sub(1);
+        let last = stage::ends(&events).get(end).copied().unwrap();
+        let until: Vec<_> = events.iter().filter(|event| event.position <= last).cloned().collect();
+        let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+        let feed = MemoryFeed::new(until.clone());
+        let reader = run_to_head(&feed, &store, Projections::all(), 100).await;
+        check(&Truth::of(&until), &reader).await;
+    }
+}
+
+#[tokio::test]
+async fn reservations_and_payments_say_what_their_aggregates_say() {
+    at_several_places(21, async |truth, reader| {
+        let shown = all::<ReservationDocument>(reader, "reservations").await;
+        assert_eq!(shown.len(), truth.reservations.len());
+        for (id, paper) in truth.papers() {
+            let (document, account) = (shown.get(&id.to_string()).unwrap(), truth.account(paper));
+            assert_eq!(document.status, paper.status());
+            assert_eq!(document.quote, paper.booking.quote);
+            let cancelled = paper.status() == Status::Cancelled;
+            assert_eq!(document.cancellation.is_some(), cancelled);
+            let summary = document.payment.as_ref().unwrap();
+            assert_eq!(
+                (summary.captured, summary.refunded, summary.refund_pending),
+                (account.captured, account.refunded(), account.refund_pending())
+            );
+            let key = holdfast_projections::document::Key::new(summary.order_id);
+            let payment = reader.value::<PaymentDocument>("payments", key).await.unwrap();
+            let payment = payment.value.unwrap();
+            assert_eq!(payment.status, summary.status);
+            assert_eq!(payment.refund_owed, account.refund_owed());
+            assert_eq!(payment.refunds.len(), account.refunds.len());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calendars_and_seats_say_what_their_authorities_say() {
+    at_several_places(22, async |truth, reader| {
+        let shown = all::<AllocationDocument>(reader, "calendar").await;
+        let allocations = truth.calendars.iter().flat_map(|(resource, calendar)| {
+            calendar.allocations().map(move |(hold, allocation)| (resource, hold, allocation))
+        });
+        let mut count = 0_usize;
+        for (resource, hold, allocation) in allocations {
+            count = count.saturating_add(1);
+            let document = shown.get(&format!("{resource}/{hold}")).unwrap();
+            assert_eq!(document.blocked_from, allocation.blocks.start());
+            assert_eq!(document.ends_at, allocation.booked.end());
+            let pinned = match allocation.holder {
+                Holder::Reservation(claim) => matches!(claim.phase, Phase::Pinned { .. }),
+                Holder::Session(_) => false,
+            };
+            assert_eq!(document.pinned_until.is_some(), pinned);
+            for hours in 0..40 {
+                let now = allocation.blocks.start().minus(std::time::Duration::from_hours(hours));
+                assert_eq!(document.is_live(now), allocation.is_live(now));
+            }
+        }
+        assert_eq!(shown.len(), count, "nothing is shown that was given back");
+        for (id, document) in all::<SessionDocument>(reader, "sessions").await {
+            let session = truth.sessions.get(&id.parse::<Uuid>().unwrap()).unwrap();
+            let seats = session.seats().unwrap();
+            // At the beginning of time no deadline has passed.
+            let gone = document.seats_taken.saturating_add(document.seats_held);
+            assert_eq!(gone, seats.taken(Timestamp::MIN));
+            assert_eq!(document.seats_left, seats.left(Timestamp::MIN));
+        }
+    })
+    .await;
+}
+
+/// When a process has to look, from what the aggregates recorded.
+fn paper_due(paper: &Paper, account: &Account) -> BTreeSet<Timestamp> {
+    let mut due = BTreeSet::new();
+    let step = account.open_attempt().map(|attempt| attempt.next_step_at);
+    due.extend(step);
+    match paper.status() {
+        Status::Held if step.is_none() => {
+            due.insert(paper.hold_expires_at);
+        }
+        Status::Held
+        | Status::PaymentInFlight
+        | Status::Confirmed
+        | Status::Expired
+        | Status::Abandoned
+        | Status::Cancelled => {}
+    }
+    due.extend(account.refunds.values().filter_map(|refund| match refund.stage {
+        RefundStage::Pending { next_step_at, .. } => Some(next_step_at),
+        RefundStage::Succeeded { .. } | RefundStage::Refused { .. } => None,
+    }));
+    due
+}
+
+/// Whether the money is there, and the paper has not said what becomes of it.
+fn unsettled(paper: &Paper, account: &Account) -> bool {
+    let captured = matches!(account.stage, Stage::Captured { .. }) && account.refunds.is_empty();
+    captured && !matches!(paper.status(), Status::Confirmed | Status::Cancelled)
+}
+
+#[tokio::test]
+async fn what_is_due_is_what_the_aggregates_wait_for() {
+    let unsettled_seen = std::sync::atomic::AtomicBool::new(false);
+    at_several_places(23, async |truth, reader| {
+        let shown = all::<DueDocument>(reader, "due").await;
+        let mut expected = 0_usize;
+        for (id, paper) in truth.papers() {
+            let account = truth.account(paper);
+            let document = shown.get(&format!("reservation/{id}"));
+            let first = paper_due(paper, account).first().copied();
+            if unsettled(paper, account) {
+                unsettled_seen.store(true, std::sync::atomic::Ordering::SeqCst);
+                assert!(document.is_some(), "money without a word about it: {paper:?}");
+            } else {
+                assert_eq!(document.map(|due| due.due_at), first, "{paper:?} {account:?}");
+            }
+            expected = expected.saturating_add(usize::from(document.is_some()));
+        }
+        let calendars = truth.calendars.values().flat_map(Calendar::allocations);
+        let holds = calendars.filter_map(|(hold, allocation)| match allocation.holder {
+            Holder::Reservation(claim) => Some((hold, claim)),
+            Holder::Session(_) => None,
+        });
+        let seats = truth.sessions.values().flat_map(|session| session.seats().unwrap().claims());
+        for (hold, claim) in holds.chain(seats.map(|(hold, (claim, _))| (hold, *claim))) {
+            let first = match claim.phase {
+                Phase::Held => Some(claim.expires_at),
+                Phase::Pinned { until } => Some(until),
+                Phase::Firm => None,
+            };
+            let document = shown.get(&format!("hold/{hold}"));
+            assert_eq!(document.map(|due| due.due_at), first);
+            assert!(document.is_none_or(|due| due.reservation_id == claim.reservation));
+            expected = expected.saturating_add(usize::from(document.is_some()));
+        }
+        assert_eq!(shown.len(), expected, "nothing is due that nobody waits for");
+    })
+    .await;
+    assert!(unsettled_seen.load(std::sync::atomic::Ordering::SeqCst), "a weak history");
+}
+
+#[tokio::test]
+async fn every_claim_that_comes_or_goes_is_news_for_the_dates_it_touches() {
+    let events = history(24, 600);
+    let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+    run_to_head(&MemoryFeed::new(events.clone()), &store, Projections::all(), 100).await;
+    let changes = store.changes(None, Cursor::START, 1_000_000).await.unwrap().changes;
+    let news: BTreeSet<_> = changes
+        .iter()
+        .filter(|change| change.topics.iter().any(|topic| matches!(topic, Topic::Slots(_))))
+        .map(|change| change.cursor.position)
+        .collect();
+    for event in &events {
+        let name = event.event.name();
+        let moves = [
+            "calendar.hold_placed",
+            "calendar.hold_released",
+            "calendar.hold_expired",
+            "calendar.time_blocked",
+            "session.scheduled",
+            "session.seats_held",
+            "session.seats_released",
+            "session.seats_expired",
+            "offering.published",
+            "offering.paused",
+            "resource.schedule_published",
+        ];
+        assert_eq!(news.contains(&event.position), moves.contains(&name.as_str()), "{name}");
+    }
+}
