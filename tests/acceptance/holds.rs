@@ -31,7 +31,7 @@ async fn a_booked_time_is_not_offered_and_neither_is_what_is_left_too_short() {
 /// A02.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_callers_for_one_time_one_has_it() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let mentor = world.mentor().await;
     let callers: Vec<_> = (1..=50).map(|number| world.customer(number)).collect();
     let start = monday("14:00");
@@ -46,9 +46,15 @@ async fn of_fifty_callers_for_one_time_one_has_it() {
     assert_eq!(history.count("calendar.hold_placed"), 1);
     assert_eq!(history.count("reservation.requested"), 1);
     // The same winner once the node has read its log again.
+    let now = world.now().to_string();
+    world.stop().await;
+    world.start_again_at(&now).await;
     let auditor = world.auditor();
-    let shown = auditor.see("/v1/reservations").await;
-    assert_eq!(shown.ok()["items"][0]["id"], winners[0].body["id"]);
+    let path = format!("/v1/reservations/{}", text(&winners[0].body, "id"));
+    let folded = auditor.get(&format!("{path}?as_of={}", world.head().await)).await;
+    assert_eq!(folded.ok(), &winners[0].body);
+    let late = world.customer(51).reserve(&mentor.o60, &start).await;
+    late.refused(409, "slot_taken");
     world.close().await;
 }
 

@@ -2,11 +2,23 @@
 //! habits of its API, and the contract itself. A node of its own for each test, and after each
 //! scenario the invariants of seats, money and streams.
 
+mod bad_inputs;
+mod bodies;
+mod boundaries;
 mod cancellations;
 mod classes;
+mod conditions;
 mod contention;
+mod contract;
 mod daylight;
+mod exercised;
 mod expiry;
+mod foreign;
 mod holds;
+mod junk;
+mod keys;
+mod pages;
 mod payment_keys;
 mod payments;
+mod rebuild;
+mod roles;

@@ -67,8 +67,7 @@ async fn a_seat_stays_pinned_while_its_money_is_in_flight() {
     let world = World::new().await;
     let mentor = world.mentor().await;
     let owner = world.customer(1);
-    // Every try goes unanswered: the key alone does not do it, so the deadline passes before the
-    // second try is due.
+    // Two seconds are left when the payment starts; the answer is found after the deadline.
     let mut brief = holdfast_tests::fixtures::slot_offering(&mentor.resource, 60, 50_000);
     brief["hold_minutes"] = json!(1);
     let brief = mentor.caller.offers(&brief).await;

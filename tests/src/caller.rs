@@ -42,8 +42,7 @@ impl Wire {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idempotency key that nobody used in this world.
-    pub fn fresh_key(&self) -> String {
+    fn fresh_key(&self) -> String {
         format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -127,6 +126,11 @@ impl Caller {
     pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
         let (path, headers) = (path.to_owned(), vec![]);
         Ask { caller: self, method, path, headers, body: None }
+    }
+
+    /// An idempotency key that nobody used in this world.
+    pub fn fresh_key(&self) -> String {
+        self.wire.fresh_key()
     }
 
     /// Reads.

@@ -200,9 +200,11 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn calendar(facts: Vec<CalendarEvent>) -> Taken {
+    fn calendar(facts: &[CalendarEvent]) -> Taken {
         let mut here = Taken::default();
-        facts.iter().for_each(|fact| on_calendar(&mut here, fact));
+        for fact in facts {
+            on_calendar(&mut here, fact);
+        }
         here
     }
 
@@ -224,10 +226,10 @@ mod tests {
         let ten = placed(1, "2026-03-09T10:00:00Z", "2026-03-09T11:00:00Z");
         let half_past = placed(2, "2026-03-09T10:30:00Z", "2026-03-09T11:30:00Z");
         let eleven = placed(3, "2026-03-09T11:00:00Z", "2026-03-09T12:00:00Z");
-        assert_eq!(busiest(&calendar(vec![ten.clone(), eleven])), 1);
-        assert_eq!(busiest(&calendar(vec![ten.clone(), half_past.clone()])), 2);
+        assert_eq!(busiest(&calendar(&[ten.clone(), eleven])), 1);
+        assert_eq!(busiest(&calendar(&[ten.clone(), half_past.clone()])), 2);
         let gone = CalendarEvent::HoldExpired { hold: HoldId::from_uuid(Uuid::from_u128(1)) };
-        assert_eq!(busiest(&calendar(vec![ten, gone, half_past])), 1);
+        assert_eq!(busiest(&calendar(&[ten, gone, half_past])), 1);
     }
 
     #[test]

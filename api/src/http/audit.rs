@@ -23,7 +23,7 @@ use super::describe::Problems;
 use super::ids::Id;
 use super::present::{Shown, payment_at};
 use super::problem::Problem;
-use super::query::Query;
+use super::query::{NoParameters, Query};
 use super::read::{self, Page};
 use super::reservations::is_office;
 use crate::app::State;
@@ -197,6 +197,7 @@ pub(crate) async fn list_events(
 pub(crate) async fn history(
     state: web::Data<State>,
     reservation: Id<ReservationId>,
+    _query: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let about = state.node.engine.routes().reservation(reservation.0).await?;
     let about = about.ok_or(Problem::new(Code::NotFound))?;

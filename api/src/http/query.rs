@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -13,6 +14,11 @@ use crate::problems::Code;
 /// The parameters of a request. `T` must deny unknown fields.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
+
+/// For routes that take no parameters: any is refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
 
 /// Reads a query string.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
@@ -40,8 +46,6 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -49,6 +53,12 @@ mod tests {
     struct Page {
         limit: Option<u16>,
         cursor: Option<String>,
+    }
+
+    #[test]
+    fn a_route_without_parameters_takes_none() {
+        assert!(read::<NoParameters>("").is_ok());
+        assert_eq!(read::<NoParameters>("x=1").unwrap_err().code(), Code::InvalidQuery);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::json::{Body, OptionalBody};
 use super::party::PartySize;
 use super::present::CancellationOffer;
 use super::problem::Problem;
-use super::query::Query;
+use super::query::{NoParameters, Query};
 use super::read;
 use super::refusals;
 use crate::app::State;
@@ -143,6 +143,7 @@ pub(crate) struct NewQuote {
 pub(crate) async fn name_price(
     state: web::Data<State>,
     caller: Caller,
+    _query: Query<NoParameters>,
     body: Body<NewQuote>,
 ) -> Result<HttpResponse, Problem> {
     let wanted = body.value;
