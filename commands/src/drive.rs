@@ -172,10 +172,13 @@ async fn bounded<T>(call: impl Future<Output = Result<T, NoAnswer>> + Send) -> R
 /// Says that an outcome is unknown; loudly once a person should look.
 fn complain(what: &str, tries: u32, why: &NoAnswer) {
     if tries >= retry::ALARM_AFTER_TRIES {
-        tracing::error!(what, tries, %why, "still unknown after a quarter of an hour: look at it");
-    } else {
-        tracing::warn!(what, tries, %why, "the outcome is unknown; the provider is asked again");
+        alarm(what, tries);
     }
+    tracing::warn!(what, tries, %why, "the outcome is unknown; the provider is asked again");
+}
+
+fn alarm(what: &str, tries: u32) {
+    tracing::error!(what, tries, "still unknown after a quarter of an hour: look at it");
 }
 
 /// The id of the step that reports what was said: the same for two runners that heard the same.

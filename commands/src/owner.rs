@@ -122,7 +122,7 @@ impl Owner {
             moved = verdict.moved;
             match verdict.then {
                 Then::Append(decision) => decided.push((entry, *decision)),
-                Then::Answer(result) => answer(entry.job, result),
+                Then::Answer(result) => answer(entry.job, *result),
             }
         }
         failpoint::hit("cmd.decided");
@@ -217,18 +217,19 @@ impl Owner {
         match result {
             Err(refusal) if job.request.dry_run => {
                 let done = refused_dry_run(&refusal, presenter, &job.request);
-                Verdict { then: Then::Answer(Ok(done)), moved: touched }
+                Verdict { then: Then::Answer(Box::new(Ok(done))), moved: touched }
             }
             Err(refusal) if !refusal.is_remembered() => {
-                Verdict { then: Then::Answer(Err(refusal.into())), moved: touched }
+                Verdict { then: Then::Answer(Box::new(Err(refusal.into()))), moved: touched }
             }
             Err(refusal) => {
                 let decision = frame.refused(&refusal, presenter);
                 Verdict { then: Then::Append(Box::new(decision)), moved: touched }
             }
-            Ok(outcome) if job.request.dry_run => {
-                Verdict { then: Then::Answer(Ok(dry_run(outcome, journal))), moved: touched }
-            }
+            Ok(outcome) if job.request.dry_run => Verdict {
+                then: Then::Answer(Box::new(Ok(dry_run(outcome, journal)))),
+                moved: touched,
+            },
             Ok(outcome) => {
                 let decision = frame.accepted(outcome, journal, &self.states);
                 if decision.batch.is_some() {
@@ -314,7 +315,7 @@ enum Then {
     /// The log is asked.
     Append(Box<Decision>),
     /// Nothing is written.
-    Answer(Result<Done, CommandError>),
+    Answer(Box<Result<Done, CommandError>>),
 }
 
 /// A decision, and whether the states now show facts that will not be written.
@@ -324,8 +325,8 @@ struct Verdict {
 }
 
 impl Verdict {
-    const fn answer(result: Result<Done, CommandError>) -> Self {
-        Self { then: Then::Answer(result), moved: false }
+    fn answer(result: Result<Done, CommandError>) -> Self {
+        Self { then: Then::Answer(Box::new(result)), moved: false }
     }
 }
 

@@ -163,7 +163,7 @@ impl Bench {
         };
         match self.engine.confirm(confirm, self.request(customer)).await? {
             Confirmed::Answered(answer) => Ok(answer.status),
-            Confirmed::Checking => Ok(202),
+            Confirmed::Checking { .. } => Ok(202),
         }
     }
 

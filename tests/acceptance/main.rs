@@ -18,6 +18,7 @@ mod holds;
 mod junk;
 mod keys;
 mod pages;
+mod parties;
 mod payment_keys;
 mod payments;
 mod rebuild;

@@ -202,6 +202,28 @@ impl Paper {
     }
 }
 
+impl Paper {
+    /// The terms on which `by` could call it off now.
+    fn offer(
+        &self,
+        quote: CancellationQuoteId,
+        by: CancelledBy,
+        refundable: Money,
+        now: Timestamp,
+    ) -> Result<ReservationEvent, ReservationRefusal> {
+        let Stage::Confirmed { paid, confirmed_at, .. } = self.stage else {
+            return Err(self.invalid());
+        };
+        let left = paid.at_most(refundable).unwrap_or(paid);
+        Ok(ReservationEvent::CancellationQuoted {
+            quote,
+            by,
+            refund: self.refund(left, confirmed_at, by, now),
+            valid_until: now.plus(minutes(CANCELLATION_QUOTE_MINUTES)),
+        })
+    }
+}
+
 /// What calling a reservation off amounts to.
 enum Cancelled {
     /// It is off already.
@@ -258,26 +280,9 @@ pub(super) fn decide_about(
             | Stage::Confirmed { .. }
             | Stage::Cancelled { .. } => Err(paper.invalid()),
         },
-        ReservationCommand::QuoteCancellation { quote, by, refundable, now } => match paper.stage {
-            Stage::Confirmed { paid, confirmed_at, .. } => {
-                Ok(vec![ReservationEvent::CancellationQuoted {
-                    quote: *quote,
-                    by: *by,
-                    refund: paper.refund(
-                        paid.at_most(*refundable).unwrap_or(paid),
-                        confirmed_at,
-                        *by,
-                        *now,
-                    ),
-                    valid_until: now.plus(minutes(CANCELLATION_QUOTE_MINUTES)),
-                }])
-            }
-            Stage::Held
-            | Stage::PaymentInFlight
-            | Stage::Expired
-            | Stage::Abandoned
-            | Stage::Cancelled { .. } => Err(paper.invalid()),
-        },
+        ReservationCommand::QuoteCancellation { quote, by, refundable, now } => {
+            paper.offer(*quote, *by, *refundable, *now).map(|offered| vec![offered])
+        }
         ReservationCommand::Cancel { by, quote, reason, refundable, now } => {
             Ok(match paper.cancel(*by, *quote, *refundable, *now)? {
                 Cancelled::Before => vec![],

@@ -282,6 +282,7 @@ impl World {
             by: CancelledBy::Customer,
             quote: None,
             reason: None,
+            refundable: price(),
             now: self.now,
         };
         let over = Self::on_paper(booking, &cancel);
@@ -290,15 +291,17 @@ impl World {
 
     fn quote_cancellation(&mut self, booking: &mut Booked) -> Writes {
         let quote = CancellationQuoteId::from_uuid(self.fresh());
-        let (by, now) = (CancelledBy::Customer, self.now);
-        vec![Self::on_paper(booking, &ReservationCommand::QuoteCancellation { quote, by, now })]
+        let (by, refundable, now) = (CancelledBy::Customer, price(), self.now);
+        let command = ReservationCommand::QuoteCancellation { quote, by, refundable, now };
+        vec![Self::on_paper(booking, &command)]
     }
 
     fn cancel(&mut self, booking: &mut Booked) -> Writes {
         let by = if self.draw(4) == 0 { CancelledBy::Provider } else { CancelledBy::Customer };
         let (reason, now) = (Some(CancellationReason::Illness), self.now);
-        let over =
-            Self::on_paper(booking, &ReservationCommand::Cancel { by, quote: None, reason, now });
+        let (quote, refundable) = (None, price());
+        let command = ReservationCommand::Cancel { by, quote, reason, refundable, now };
+        let over = Self::on_paper(booking, &command);
         let refund = self.refund(booking, RefundReason::Cancellation);
         vec![over, refund, (booking.authority.stream(), self.claim(booking, ClaimCommand::Release))]
     }
