@@ -137,6 +137,9 @@ async fn run<S: Store>(mut store: S, mut queue: mpsc::Receiver<Job>, shared: Arc
                 let _gone = reply.send(job.answers);
             }
         }
+        // Those who were just answered come back with their next append: they get their turn first,
+        // so that a commit takes all of them and not only the quickest. Nobody waits for a timer.
+        tokio::task::yield_now().await;
         if waiting.is_none() {
             waiting = queue.recv().await;
         }
