@@ -166,7 +166,8 @@ impl Engine {
                 amount: confirm.amount,
             };
             let mut done = engine.owners.decide(Arc::new(start), request.clone()).await?;
-            if let Step::Call(call) = done.outcome.step.clone() {
+            // A trial, like a refusal, is answered at once: nobody is asked to pay.
+            if let (None, Step::Call(call)) = (&done.answer, done.outcome.step.clone()) {
                 done = engine.driver.for_caller(about, call, request).await?;
             }
             Ok(match done.answer {
