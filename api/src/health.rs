@@ -1,10 +1,12 @@
 //! What readiness asks of a node's parts. A view is measured against the head of the log, not
 //! against its own mark: a runner that reads nothing is not up to date.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use holdfast_commands::processes::Processes;
 use holdfast_domain::log::{Feed, Pending};
+use holdfast_eventlog::SqliteLog;
 use holdfast_projections::Reader;
 
 use crate::http::ops::Check;
@@ -15,16 +17,45 @@ const LAG_MAX: u64 = 10_000;
 /// How long a view that is behind may go without progress.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
+/// How long something may wait for the log without a single commit.
+const LOG_STALLED_AFTER: Duration = Duration::from_secs(2);
+/// How long something may be due before somebody takes it up.
+const OVERDUE_AFTER: Duration = Duration::from_mins(1);
+
 /// The checks of a node.
 pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
     let (feed, reader) = (Arc::clone(&node.feed), node.reader.clone());
-    vec![Arc::new(LogCheck { feed: Arc::clone(&feed) }), Arc::new(ViewsCheck { feed, reader })]
+    let log =
+        LogCheck { feed: Arc::clone(&feed), sqlite: node.sqlite.clone(), seen: Mutex::default() };
+    let processes = ProcessesCheck { processes: node.processes.clone() };
+    vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)]
 }
 
-/// Whether the log can be read.
+/// Whether the log can be read, and commits what waits.
 #[derive(Debug)]
 struct LogCheck {
     feed: Arc<dyn Feed>,
+    sqlite: Option<Arc<SqliteLog>>,
+    seen: Mutex<Option<Commits>>,
+}
+
+/// How many commits there were, and since when there were no more although something waited.
+#[derive(Debug, Clone, Copy)]
+struct Commits {
+    count: u64,
+    waiting_since: Instant,
+}
+
+impl LogCheck {
+    /// How long something has waited without a single commit.
+    fn stalled(&self, waiting: u64, commits: u64) -> Duration {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let before = seen.filter(|before| waiting > 0 && before.count == commits);
+        let since = before.map_or(now, |before| before.waiting_since);
+        *seen = Some(Commits { count: commits, waiting_since: since });
+        now.saturating_duration_since(since)
+    }
 }
 
 impl Check for LogCheck {
@@ -35,7 +66,37 @@ impl Check for LogCheck {
     fn check(&self) -> Pending<'_, Result<String, String>> {
         Box::pin(async move {
             let head = self.feed.head().await.map_err(|why| why.to_string())?;
+            let stats = self.sqlite.as_ref().map(|log| log.stats());
+            let stalled = stats
+                .map_or(Duration::ZERO, |stats| self.stalled(stats.queue_depth, stats.commits));
+            if stalled > LOG_STALLED_AFTER {
+                return Err(format!("nothing was committed for {} s", stalled.as_secs()));
+            }
             Ok(format!("head {}, epoch {}", head.position, head.epoch))
+        })
+    }
+}
+
+/// Whether the runner of processes takes up what is due.
+#[derive(Debug)]
+struct ProcessesCheck {
+    processes: Processes,
+}
+
+impl Check for ProcessesCheck {
+    fn name(&self) -> &'static str {
+        "processes"
+    }
+
+    fn check(&self) -> Pending<'_, Result<String, String>> {
+        Box::pin(async move {
+            match self.processes.overdue(OVERDUE_AFTER).await {
+                Ok(None) => Ok("nothing is overdue".to_owned()),
+                Ok(Some(due)) => {
+                    Err(format!("reservation {} was due at {}", due.reservation, due.at))
+                }
+                Err(why) => Err(why.to_string()),
+            }
         })
     }
 }
@@ -70,5 +131,29 @@ impl Check for ViewsCheck {
                 None => Ok(account),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::ids::Epoch;
+    use holdfast_eventlog::MemoryLog;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_commits_nothing_while_something_waits_is_stalled() {
+        let feed = Arc::new(MemoryLog::new(Epoch::from_uuid(uuid::Uuid::from_u128(1))));
+        let check = LogCheck { feed, sqlite: None, seen: Mutex::default() };
+        let long_ago = |count| {
+            let waiting_since = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+            *check.seen.lock().unwrap() = Some(Commits { count, waiting_since });
+        };
+        long_ago(7);
+        assert!(check.stalled(3, 7) >= Duration::from_secs(5), "three wait, and nothing moves");
+        long_ago(7);
+        assert_eq!(check.stalled(3, 8), Duration::ZERO, "it moves");
+        long_ago(7);
+        assert_eq!(check.stalled(0, 7), Duration::ZERO, "nobody waits");
     }
 }

@@ -3,9 +3,11 @@
 //! client goes away is run by [`Lifecycle::run_to_end`].
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -79,8 +81,11 @@ impl Lifecycle {
     {
         let lifecycle = self.clone();
         let watched = async move {
-            if let Err(why) = task.await {
-                lifecycle.fail(&format!("{name}: {why}"));
+            // A panic is no quieter than an error: what has to run and does not ends the process.
+            match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => lifecycle.fail(&format!("{name}: {why}")),
+                Err(_panic) => lifecycle.fail(&format!("{name}: it panicked")),
             }
         };
         drop(self.0.tasks.spawn_on(watched, &self.0.runtime));
@@ -184,6 +189,13 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_task_that_has_to_run_ends_the_process() {
+        let lifecycle = Lifecycle::new(Handle::current());
+        lifecycle.start("views", async { panic!("planted") });
+        assert_eq!(lifecycle.failed().await, "views: it panicked");
+    }
 
     #[tokio::test]
     async fn work_goes_on_when_nobody_waits_for_it() {

@@ -108,7 +108,11 @@ impl Node {
             .start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
         let due = Arc::new(DueReads::new(reader.clone()));
         let processes = Processes::new(engine.clone(), due, tasks.clone());
-        drop(tasks.spawn(processes.clone().run()));
+        let running = processes.clone().run();
+        lifecycle.start("processes", async move {
+            running.await;
+            Ok(())
+        });
         Ok(Self {
             engine,
             processes,

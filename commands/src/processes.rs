@@ -84,6 +84,15 @@ impl Processes {
         !busy && !due.iter().any(|entry| self.is_open(entry, now))
     }
 
+    /// Something that was due longer than `by` ago and that nobody has taken up: the runner does
+    /// not run, or cannot keep up.
+    pub async fn overdue(&self, by: Duration) -> Result<Option<Due>, DueUnavailable> {
+        let now = self.engine.clock().now();
+        let due = self.all_due(now).await?.due;
+        let late = |entry: &Due| now.since(entry.at) > by && self.is_open(entry, now);
+        Ok(due.into_iter().find(late))
+    }
+
     /// Everything that is due, within a bound: entries that rest must not hide those behind them.
     async fn all_due(&self, now: Timestamp) -> Result<DuePage, DueUnavailable> {
         let mut all = DuePage::default();

@@ -7,7 +7,7 @@ use holdfast_commands::ports::Presenter as _;
 use holdfast_commands::state::{Known, State as Folded};
 use holdfast_domain::booking::reservation::Reservation;
 use holdfast_domain::booking::{payment_stream, reservation_stream};
-use holdfast_domain::ids::{CorrelationId, InvalidId, PaymentId, ReservationId};
+use holdfast_domain::ids::{CorrelationId, HoldId, InvalidId, PaymentId, ReservationId};
 use holdfast_domain::log::{
     Feed, Metadata, Position, ReadError, Recorded, Revision, StoredEvent, StreamId,
 };
@@ -30,8 +30,21 @@ use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
 
-/// The most events of one stream that an answer folds or lists at once.
-const STREAM_MAX: usize = 100_000;
+/// How many events of one stream are read at once.
+const STEP: usize = 1_000;
+
+/// A whole stream, in steps: a store may answer with less than it was asked for.
+async fn whole_stream(feed: &dyn Feed, stream: StreamId) -> Result<Vec<StoredEvent>, Problem> {
+    let mut found: Vec<StoredEvent> = Vec::new();
+    loop {
+        let from = found.last().map_or(Revision(0), |last| last.revision.next());
+        let step = feed.stored_stream(stream.to_string(), from, STEP).await?;
+        if step.is_empty() {
+            return Ok(found);
+        }
+        found.extend(step);
+    }
+}
 
 /// A fact as it is stored.
 #[derive(Debug, Serialize, ToSchema)]
@@ -201,21 +214,31 @@ pub(crate) async fn history(
 ) -> Result<HttpResponse, Problem> {
     let about = state.node.engine.routes().reservation(reservation.0).await?;
     let about = about.ok_or(Problem::new(Code::NotFound))?;
-    let correlation = CorrelationId::from(reservation.0);
     let mut found = Vec::new();
     for stream in about.streams() {
-        let name = stream.to_string();
-        let events = state.node.feed.stored_stream(name, Revision(0), STREAM_MAX).await?;
-        found.extend(events.into_iter().filter(|event| belongs(event, correlation)));
+        let events = whole_stream(&*state.node.feed, stream).await?;
+        found.extend(events.into_iter().filter(|event| belongs(event, reservation.0)));
     }
     found.sort_by_key(|event| event.position);
     let head = state.node.feed.head().await?.position;
     Ok(read::at(head, &Page { items: shown(found)?, next_cursor: None }))
 }
 
-fn belongs(event: &StoredEvent, correlation: CorrelationId) -> bool {
-    serde_json::from_slice::<Metadata>(&event.metadata)
-        .is_ok_and(|metadata| metadata.correlation_id == correlation)
+/// The claim that an event of a seat's stream is about.
+#[derive(Deserialize)]
+struct OfClaim {
+    hold: Option<HoldId>,
+}
+
+/// Whether an event was written for the reservation, or is about its claim: somebody else's
+/// placement can be what writes down that a hold ran out.
+fn belongs(event: &StoredEvent, reservation: ReservationId) -> bool {
+    let written_for = serde_json::from_slice::<Metadata>(&event.metadata)
+        .is_ok_and(|metadata| metadata.correlation_id == CorrelationId::from(reservation));
+    let claims = [HoldId::derive(reservation, 0), HoldId::derive(reservation, 1)];
+    written_for
+        || serde_json::from_slice::<OfClaim>(&event.payload)
+            .is_ok_and(|about| about.hold.is_some_and(|hold| claims.contains(&hold)))
 }
 
 fn shown(events: Vec<StoredEvent>) -> Result<Vec<EventShown>, Problem> {
@@ -273,7 +296,7 @@ async fn fold(
     moment: Moment,
 ) -> Result<(Known, Vec<Recorded>), Problem> {
     let feed: &Arc<dyn Feed> = &state.node.feed;
-    let stored = feed.stored_stream(stream.to_string(), Revision(0), STREAM_MAX).await?;
+    let stored = whole_stream(&**feed, stream).await?;
     let events = stored.into_iter().map(codec::decode).collect::<Result<Vec<_>, _>>()?;
     let seen: Vec<_> = events.into_iter().filter(|event| moment.has_seen(event)).collect();
     Ok((Known::fold(stream, &seen), seen))

@@ -299,10 +299,9 @@ impl DueDocument {
                     self.open(Deadline::Declined, now);
                 }
             }
-            // A person has to look; what the pin holds is let go when the pin lapses.
-            PaymentEvent::ReviewRequired { .. } => {
-                self.close_all(&[Deadline::Capture, Deadline::Hold]);
-            }
+            // A person has to look. The paper stays due: its seat is let go when the pin lapses,
+            // also when somebody else's placement writes that down first.
+            PaymentEvent::ReviewRequired { .. } => self.close(Deadline::Capture),
             PaymentEvent::RefundRequested { refund, inline_until, .. } => {
                 self.close_all(&[Deadline::Captured, Deadline::Owed]);
                 self.open(Deadline::Refund(*refund), *inline_until);

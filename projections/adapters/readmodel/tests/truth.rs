@@ -167,6 +167,9 @@ fn paper_due(paper: &Paper, account: &Account) -> BTreeSet<Timestamp> {
         Status::Held if step.is_none() => {
             due.insert(paper.hold_expires_at);
         }
+        Status::PaymentInFlight if matches!(account.stage, Stage::Review { .. }) => {
+            due.insert(paper.hold_expires_at);
+        }
         Status::Held
         | Status::PaymentInFlight
         | Status::Confirmed
