@@ -152,7 +152,8 @@ impl Runner {
         self.published.cache.clear(follower.position());
         self.published.registry.send_replace(Some(Arc::new(registry)));
         self.publish(&follower, None);
-        let (mut trimmed, mut looked) = (follower.position(), Instant::now());
+        // From the start: a node that restarts often trims all the same.
+        let (mut trimmed, mut looked) = (Position::START, Instant::now());
         while !stop.is_cancelled() {
             let Some(events) =
                 stop.run_until_cancelled(follower.read(self.options.page, None)).await

@@ -156,10 +156,16 @@ async fn taken(
         resource: Some(resource.to_owned()),
         to: Some(span.end().plus(reach).micros()),
         ends_after: Some(span.start().minus(reach).micros()),
-        limit: CLAIMS_MAX,
+        // One more than is looked at: then the list is known to be cut.
+        limit: CLAIMS_MAX.saturating_add(1),
         ..ListQuery::default()
     };
     let found = state.node.reader.list("calendar", query).await?;
+    if found.value.len() > usize::try_from(CLAIMS_MAX).unwrap_or(usize::MAX) {
+        // A time beyond the cut would look free: no answer is better than a wrong one.
+        return Err(Problem::new(Code::InvalidQuery)
+            .detail("There are more than 20000 bookings in this time; ask for a shorter one."));
+    }
     let mut calendar = Calendar::default();
     for entry in found.value {
         let document = entry.document.ok_or_else(|| {
