@@ -196,7 +196,7 @@ pub(crate) async fn list_events(
     let more = after < head.0;
     let items = shown(found)?;
     let next_cursor = more.then(|| state.cursors.seal(&scope, &after)).transpose()?;
-    Ok(read::at(head, &Page { items, next_cursor }))
+    Ok(read::at(head, &Page::new(items, next_cursor)))
 }
 
 /// Everything that was written about a reservation: its own events, its payment's, its seat's.
@@ -221,7 +221,7 @@ pub(crate) async fn history(
     }
     found.sort_by_key(|event| event.position);
     let head = state.node.feed.head().await?.position;
-    Ok(read::at(head, &Page { items: shown(found)?, next_cursor: None }))
+    Ok(read::at(head, &Page::new(shown(found)?, None)))
 }
 
 /// The claim that an event of a seat's stream is about.
@@ -260,7 +260,7 @@ fn page(
     found.truncate(limit);
     let last = found.last().filter(|_| more).map(place);
     let next_cursor = last.map(|place| state.cursors.seal(scope, &place)).transpose()?;
-    Ok(HttpResponse::Ok().json(Page { items: shown(found)?, next_cursor }))
+    Ok(HttpResponse::Ok().json(Page::new(shown(found)?, next_cursor)))
 }
 
 /// A moment in the life of the log.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::header::{ETAG, HeaderValue};
 use holdfast_domain::log::{Position, Revision};
-use holdfast_projections::document::Key;
+use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{Entry, Query};
 use holdfast_projections::reader::{At, ReadFailure};
 use serde::Serialize;
@@ -30,6 +30,22 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page starts; none when this is the last.
     pub next_cursor: Option<String>,
+    /// How many entries of this page cannot be shown now and are left out; absent when none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub parked: usize,
+}
+
+impl<T> Page<T> {
+    /// A page of which nothing is left out.
+    pub const fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { items, next_cursor, parked: 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer passes by reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Waits until the views show `position`, or says that they do not yet.
@@ -115,12 +131,18 @@ pub async fn list<T: Serialize + DeserializeOwned>(
     let next_cursor = last
         .map(|entry| state.cursors.seal(&scope, &(entry.at, entry.key.as_str())))
         .transpose()?;
-    let shown = |entry: &Entry| match &entry.document {
-        Some(document) => document.read::<T>().map_err(Problem::internal),
-        None => Err(ReadFailure::Parked(entry.key.clone()).into()),
-    };
-    let items = entries.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
-    Ok(at(position, &Page { items, next_cursor }))
+    let (items, parked) = shown::<T>(&entries)?;
+    Ok(at(position, &Page { items, next_cursor, parked }))
+}
+
+/// What can be shown of these entries, and how many cannot: one row that does not read must not
+/// hide the others, and nobody may believe that it is not there.
+fn shown<T: DeserializeOwned>(entries: &[Entry]) -> Result<(Vec<T>, usize), Problem> {
+    let documents = entries.iter().filter_map(|entry| entry.document.as_ref());
+    let items: Vec<T> =
+        documents.map(Document::read).collect::<Result<_, _>>().map_err(Problem::internal)?;
+    let parked = entries.len().saturating_sub(items.len());
+    Ok((items, parked))
 }
 
 impl From<ReadFailure> for Problem {
@@ -133,5 +155,31 @@ impl From<ReadFailure> for Problem {
                 Self::unavailable(failure)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, document: Option<u32>) -> Entry {
+        let document = document.map(|value| Document::of(&value).unwrap());
+        Entry { key: Key::new(key), at: 0, document }
+    }
+
+    #[test]
+    fn a_parked_entry_is_left_out_and_counted() {
+        let entries = [entry("a", Some(1)), entry("b", None), entry("c", Some(3))];
+        assert_eq!(shown::<u32>(&entries).unwrap(), (vec![1, 3], 1));
+        assert!(shown::<String>(&entries).is_err(), "a row of another shape is a fault of ours");
+    }
+
+    #[test]
+    fn a_page_says_how_many_are_missing_only_when_some_are() {
+        let said = |parked| {
+            let page = Page { items: vec![1], next_cursor: None, parked };
+            serde_json::to_value(page).unwrap().get("parked").cloned()
+        };
+        assert_eq!((said(0), said(2)), (None, Some(2.into())));
     }
 }
