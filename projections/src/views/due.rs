@@ -118,7 +118,7 @@ impl Projector for DueView {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn lane(&self) -> u16 {

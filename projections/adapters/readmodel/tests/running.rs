@@ -10,10 +10,11 @@ use holdfast_domain::event::Event;
 use holdfast_domain::log::{Feed as _, Hash, Position, ReadError, Recorded};
 use holdfast_projections::document::{Document, Documents, FoldError, Indexes, Key};
 use holdfast_projections::follower::FollowError;
-use holdfast_projections::ports::{Query, ReadStore};
+use holdfast_projections::ports::{Query, ReadStore, Retention};
 use holdfast_projections::projector::{Announcement, Projector};
 use holdfast_projections::reader::{News, ReadFailure};
 use holdfast_projections::rebuild::Rebuilder;
+use holdfast_projections::runner::Options;
 use holdfast_projections::topic::Cursor;
 use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::{Projections, Runner};
@@ -258,6 +259,30 @@ async fn a_log_that_is_away_is_waited_for_and_the_status_says_so() {
         };
         let (ended, ()) = tokio::join!(runner.run(stop.clone()), work);
         ended.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runner_that_opens_lets_go_of_old_changes_without_an_event_to_read() {
+    let (folder, feed) = (tempfile::tempdir().unwrap(), MemoryFeed::new(history(12, 300)));
+    let head = feed.head().await.unwrap().position;
+    for store in stores(&folder).await {
+        run_to_head(&feed, &store, Projections::all(), 64).await;
+        let kept = store.changes(None, Cursor::START, 9).await.unwrap();
+        assert_eq!(kept.oldest, Cursor::START);
+        let retention = Retention { positions: 50, age: None };
+        let options = Options { retention, ..options(64) };
+        let runner =
+            Runner::new(Arc::new(feed.clone()), Arc::clone(&store), Projections::all(), options);
+        let (reader, stop) = (runner.reader(), CancellationToken::new());
+        let watch = async {
+            reader.wait_for(head, patience()).await.unwrap();
+            stop.cancel();
+        };
+        let (ended, ()) = tokio::join!(runner.run(stop.clone()), watch);
+        ended.unwrap();
+        let kept = store.changes(None, Cursor::START, 9).await.unwrap();
+        assert_eq!(kept.oldest.position, Position(head.0 - 50));
     }
 }
 

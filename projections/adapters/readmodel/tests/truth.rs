@@ -8,14 +8,15 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_domain::booking::calendar::{Calendar, Holder};
+use holdfast_domain::booking::calendar::{Calendar, CalendarEvent, Holder};
 use holdfast_domain::booking::hold::Phase;
 use holdfast_domain::booking::reservation::{Paper, Reservation, Status};
-use holdfast_domain::booking::session::Session;
+use holdfast_domain::booking::session::{Session, SessionEvent};
 use holdfast_domain::decider::Decider;
 use holdfast_domain::event::Event;
-use holdfast_domain::log::Recorded;
-use holdfast_domain::payment::{Account, Payment, RefundStage, Stage};
+use holdfast_domain::ids::ReservationId;
+use holdfast_domain::log::{Category, Recorded};
+use holdfast_domain::payment::{Account, Payment, PaymentEvent, RefundStage, Stage};
 use holdfast_domain::time::Timestamp;
 use holdfast_projections::ports::{Query, ReadStore};
 use holdfast_projections::topic::{Cursor, Topic};
@@ -229,6 +230,67 @@ async fn what_is_due_is_what_the_aggregates_wait_for() {
     })
     .await;
     assert!(unsettled_seen.load(std::sync::atomic::Ordering::SeqCst), "a weak history");
+}
+
+/// The claim that a reservation placed last.
+fn claim_of(events: &[Recorded], of: ReservationId) -> &Recorded {
+    let placed = |event: &&Recorded| match &event.event {
+        Event::Calendar(CalendarEvent::HoldPlaced { reservation, .. })
+        | Event::Session(SessionEvent::SeatsHeld { reservation, .. }) => *reservation == of,
+        Event::Calendar(_)
+        | Event::Session(_)
+        | Event::Resource(_)
+        | Event::Offering(_)
+        | Event::Reservation(_)
+        | Event::Payment(_) => false,
+    };
+    events.iter().rfind(placed).unwrap()
+}
+
+#[tokio::test]
+async fn a_paper_under_review_stays_due_when_another_placement_lets_go_of_its_seat() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..40 {
+        let events = history(seed, 1_200);
+        let under_review = events.iter().find_map(|event| match &event.event {
+            Event::Payment(PaymentEvent::ReviewRequired { reservation, .. }) => {
+                Some((event, *reservation))
+            }
+            Event::Payment(_)
+            | Event::Calendar(_)
+            | Event::Session(_)
+            | Event::Resource(_)
+            | Event::Offering(_)
+            | Event::Reservation(_) => None,
+        });
+        let Some((review, reservation)) = under_review else { continue };
+        let mut until: Vec<_> =
+            events.iter().filter(|event| event.position <= review.append_end).cloned().collect();
+        let placed = claim_of(&until, reservation).clone();
+        let expired = match placed.event {
+            Event::Calendar(CalendarEvent::HoldPlaced { hold, .. }) => {
+                CalendarEvent::HoldExpired { hold }.into()
+            }
+            Event::Session(SessionEvent::SeatsHeld { hold, .. }) => {
+                SessionEvent::SeatsExpired { hold }.into()
+            }
+            Event::Calendar(_)
+            | Event::Session(_)
+            | Event::Resource(_)
+            | Event::Offering(_)
+            | Event::Reservation(_)
+            | Event::Payment(_) => panic!("it places nothing"),
+        };
+        let next = holdfast_domain::log::Position(review.append_end.0 + 1);
+        until.push(Recorded { event: expired, position: next, append_end: next, ..placed });
+        let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+        let feed = MemoryFeed::new(until);
+        let reader = run_to_head(&feed, &store, Projections::all(), 100).await;
+        let shown = all::<DueDocument>(&reader, "due").await;
+        assert!(shown.contains_key(&format!("reservation/{reservation}")), "nobody looks again");
+        seen.insert(placed.stream.category());
+    }
+    assert_eq!(seen, BTreeSet::from([Category::Calendar, Category::Session]), "weak histories");
 }
 
 #[tokio::test]
