@@ -1,6 +1,8 @@
 //! What readiness asks of a node's parts. A view is measured against the head of the log, not
 //! against its own mark: a runner that reads nothing is not up to date.
 
+pub mod check;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use holdfast_domain::log::{Feed, Pending};
 use holdfast_eventlog::SqliteLog;
 use holdfast_projections::Reader;
 
-use crate::http::ops::Check;
+use self::check::Check;
 use crate::node::Node;
 
 /// How far the views may be behind while they make progress.

@@ -17,6 +17,8 @@ pub mod node;
 pub mod openapi;
 pub mod problems;
 pub mod routes;
+pub mod services;
+pub mod state;
 pub mod telemetry;
 pub mod wall_clock;
 pub mod ws;

@@ -6,11 +6,11 @@ use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi};
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::routes;
+use crate::{routes, services};
 
 /// The description of every handler.
 pub fn document() -> OpenApi {
-    let app = App::new().into_utoipa_app().configure(routes::configure);
+    let app = App::new().into_utoipa_app().configure(services::configure);
     let (_app, mut document) = app.split_for_parts();
     document.info = InfoBuilder::new()
         .title("Holdfast")
@@ -50,6 +50,22 @@ pub fn serve(text: web::Bytes) -> impl FnOnce(&mut web::ServiceConfig) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::limits::RateClass;
+    use crate::routes::{ROUTES, Row, TableError, check};
+
+    #[test]
+    fn the_table_and_the_handlers_are_the_same_set() {
+        assert_eq!(check(ROUTES, &document()), Ok(()));
+    }
+
+    #[test]
+    fn a_handler_without_a_row_and_a_row_without_a_handler_are_found() {
+        let (first, rest) = ROUTES.split_first().unwrap();
+        let missing = Err(TableError::NoRow(format!("GET {}", first.path)));
+        assert_eq!(check(rest, &document()), missing);
+        let more = [ROUTES, &[Row { path: "/nowhere", rate: RateClass::Free, ..*first }]].concat();
+        assert_eq!(check(&more, &document()), Err(TableError::NoRoute("GET /nowhere".into())));
+    }
 
     #[test]
     fn the_description_is_ours_and_of_version_3_1() {

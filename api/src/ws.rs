@@ -4,6 +4,7 @@
 
 mod ending;
 pub mod frames;
+pub mod greeting;
 pub mod group;
 pub mod hub;
 pub mod join;

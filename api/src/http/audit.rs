@@ -26,9 +26,9 @@ use super::problem::Problem;
 use super::query::{NoParameters, Query};
 use super::read::{self, Page};
 use super::reservations::is_office;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 
 /// How many events of one stream are read at once.
 const STEP: usize = 1_000;

@@ -17,6 +17,7 @@ use holdfast_projections::views::schema::MoneyShape;
 use holdfast_projections::views::sessions::SessionDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
 use super::cursor::Scope;
@@ -27,9 +28,21 @@ use super::problem::Problem;
 use super::query::Query;
 use super::read;
 use super::text::Title;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services
+        .service(draft)
+        .service(list)
+        .service(publish)
+        .service(pause)
+        .service(schedule)
+        .service(sessions)
+        .service(get);
+}
 
 /// How a booking comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

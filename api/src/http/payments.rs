@@ -12,6 +12,7 @@ use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::MoneyShape;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, checking, outcome, respond, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
@@ -23,9 +24,14 @@ use super::query::Query;
 use super::read;
 use super::reservations::{concerned, is_office};
 use super::text::ProviderKey;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services.service(confirm).service(refund).service(get);
+}
 
 /// What a customer authorised.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -17,8 +17,8 @@ use super::command::POSITION;
 use super::cursor::Scope;
 use super::etag::etag;
 use super::problem::Problem;
-use crate::app::State;
 use crate::problems::Code;
+use crate::state::State;
 
 /// How long a read waits for a position that is not visible yet.
 const WAIT_MAX: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
 use super::cursor::Scope;
@@ -29,9 +30,20 @@ use super::problem::Problem;
 use super::query::{NoParameters, Query};
 use super::read;
 use super::refusals;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services
+        .service(name_price)
+        .service(reserve)
+        .service(list)
+        .service(get)
+        .service(quote_cancellation)
+        .service(cancel);
+}
 
 /// How a booking is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

@@ -12,6 +12,7 @@ use holdfast_projections::views::calendar::AllocationDocument;
 use holdfast_projections::views::resources::ResourceDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
 use super::cursor::Scope;
@@ -22,9 +23,14 @@ use super::problem::Problem;
 use super::query::Query;
 use super::read;
 use super::text::Title;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services.service(register).service(publish_schedule).service(get).service(calendar);
+}
 
 /// A resource to be entered.
 #[derive(Debug, Deserialize, ToSchema)]

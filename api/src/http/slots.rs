@@ -25,9 +25,9 @@ use super::offerings;
 use super::problem::Problem;
 use super::query::Query;
 use super::read;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 
 /// The longest stretch that is searched at once.
 const SPAN_MAX: Duration = Duration::from_hours(24 * 93);

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::problem::Problem;
 use super::query::Query;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 use crate::wall_clock::unix_seconds;
 use crate::ws::frames::{Frame, Kind};
 use crate::ws::line::Line;

@@ -12,6 +12,7 @@ use holdfast_projections::topic::{Cursor, Topic};
 use serde_json::value::RawValue;
 
 use super::frames::{Frame, Pushed};
+use super::greeting::{Greeting, greeted};
 use super::join::{Join, Next};
 use super::place::Place;
 use super::sources::{EVENTS, Events, PROJECTIONS, Progress, event_frame, status_frame};
@@ -56,17 +57,6 @@ pub struct Group {
     pub progress: Option<Progress>,
     /// What is said when it has started: that it listens, or that its client must read again.
     pub greeting: Greeting,
-}
-
-/// What is said when a group has started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
-    /// It listens.
-    Subscribed,
-    /// It listens, and what was missed cannot be told.
-    SubscribedAnew,
-    /// What was missed cannot be told.
-    Resync,
 }
 
 impl Group {
@@ -228,28 +218,4 @@ impl Group {
         let position = position.unwrap_or_default();
         self.names().iter().map(|name| Frame::closing(name, position, &cursor)).collect()
     }
-}
-
-fn greeted(
-    greeting: Greeting,
-    names: &[&String],
-    position: Position,
-    id: Option<&str>,
-) -> Vec<Frame> {
-    let (subscribed, resync) = match greeting {
-        Greeting::Subscribed => (true, false),
-        Greeting::SubscribedAnew => (true, true),
-        Greeting::Resync => (false, true),
-    };
-    let id = id.map(str::to_owned);
-    let mut frames = Vec::new();
-    for name in names {
-        if subscribed {
-            frames.push(Frame::subscribed(name, position, id.clone()));
-        }
-        if resync {
-            frames.push(Frame::resync(name, id.clone()));
-        }
-    }
-    frames
 }

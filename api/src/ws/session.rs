@@ -18,10 +18,10 @@ use super::line::Line;
 use super::pace::{Allowance, Heartbeat};
 use super::sources::Filter;
 use super::subscriber::{Ask, Subscriber};
-use crate::app::State;
 use crate::auth::Caller;
 use crate::http::problem::Problem;
 use crate::problems::Code;
+use crate::state::State;
 use crate::wall_clock::unix_seconds;
 
 /// How long a client may take to say who it is.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::frames::{Frame, Pushed};
-use super::group::Greeting;
+use super::greeting::Greeting;
 
 /// The name of the topic of every event.
 pub const EVENTS: &str = "events";

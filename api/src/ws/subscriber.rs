@@ -11,16 +11,17 @@ use actix_web::web::Data;
 use holdfast_projections::reader::News;
 
 use super::frames::Frame;
-use super::group::{Greeting, Group, Listener, Work};
+use super::greeting::Greeting;
+use super::group::{Group, Listener, Work};
 use super::hub::Registration;
 use super::line::Line;
 use super::mailbox::{Mailbox, WAITING_MAX};
 use super::reading::{Found, PAGE, read};
 use super::sockets::Permit;
 use super::topics::{Subject, may_hear};
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 
 /// The pause after a failed read.
 const PAUSE: Duration = Duration::from_millis(500);
