@@ -25,8 +25,7 @@ use super::present::{Shown, payment_at};
 use super::problem::Problem;
 use super::query::{NoParameters, Query};
 use super::read::{self, Page};
-use super::reservations::is_office;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
 use crate::state::State;
 
