@@ -86,9 +86,9 @@ impl State {
         let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
         Ok(Self {
             node,
-            pushes,
             verifier,
-            cursors: Cursors::new(keys.cursor.clone()),
+            cursors: Cursors::new(keys.cursor.clone(), pushes.epoch),
+            pushes,
             limits: RateLimits::new(&config.limits),
             metrics,
             lifecycle,

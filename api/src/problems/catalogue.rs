@@ -18,7 +18,7 @@ problems! {
         "A query parameter is unknown, stands twice, or has a value that it does not take."
         "Use the parameters of the API description, each at most once.";
     BadCursor "bad_cursor" 400 "The cursor was not made for this request"
-        "The cursor is altered or cut, or it belongs to another caller, another list or another filter."
+        "The cursor is altered or cut, it belongs to another caller, another list or another filter, or the log was restored from a back-up since."
         "Start again without a cursor.";
     BadIfMatch "bad_if_match" 400 "If-Match is not understood"
         "The header is neither `*` nor one strong entity tag that this API gave out."
