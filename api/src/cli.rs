@@ -4,9 +4,11 @@
 pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod consent;
 pub mod docs;
 pub mod events;
 pub mod failure;
+pub mod log;
 pub mod migrate;
 pub mod offline;
 pub mod output;
@@ -69,6 +71,9 @@ enum Command {
     /// Fill, compare and switch the read models.
     #[command(subcommand)]
     Projections(projections::ProjectionsCommand),
+    /// Care for the event log as a whole, while no node runs on it.
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Bring the tables of the stores to the shape of this release.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -111,6 +116,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Audit(command)) => audit::run(&command),
         Some(Command::Projections(command)) => projections::run(&command),
+        Some(Command::Log(command)) => log::run(&command),
         Some(Command::Migrate(command)) => migrate::run(&command),
         Some(Command::SeedDemo(arguments)) => seed_demo::run(&arguments),
         Some(Command::Config(command)) => config::run(&command),
