@@ -53,6 +53,16 @@ mod tests {
     use crate::http::limits::RateClass;
     use crate::routes::{ROUTES, Row, TableError, check};
 
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api/openapi.json");
+
+    #[test]
+    fn the_committed_description_is_that_of_the_handlers() {
+        let committed = std::fs::read_to_string(COMMITTED).unwrap();
+        let described = serde_json::to_string_pretty(&document()).unwrap();
+        let make = "run `holdfast docs openapi > docs/api/openapi.json`";
+        assert!(committed.trim_end() == described, "{make}");
+    }
+
     #[test]
     fn the_table_and_the_handlers_are_the_same_set() {
         assert_eq!(check(ROUTES, &document()), Ok(()));
