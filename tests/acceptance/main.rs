@@ -21,5 +21,6 @@ mod pages;
 mod parties;
 mod payment_keys;
 mod payments;
+mod readiness;
 mod rebuild;
 mod roles;
