@@ -116,7 +116,10 @@ impl Driver {
         let answer = bounded(async {
             let known = match ask {
                 Ask::Again => None,
-                Ask::Read | Ask::ReadFinally => self.gateway.read_capture(order).await?,
+                Ask::Read | Ask::ReadFinally => {
+                    let key = request.idempotency_key.clone();
+                    self.gateway.read_capture(order, key).await?
+                }
             };
             match (known, ask) {
                 (Some(known), _) => Ok(known),
