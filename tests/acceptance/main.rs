@@ -14,6 +14,7 @@ mod daylight;
 mod exercised;
 mod expiry;
 mod foreign;
+mod guards;
 mod holds;
 mod junk;
 mod keys;
