@@ -12,6 +12,7 @@ pub mod etag;
 pub mod finish;
 pub mod gate;
 pub mod headers;
+pub mod history;
 pub mod idempotency;
 pub mod ids;
 pub mod json;

@@ -77,6 +77,9 @@ impl Node {
             raise(&metrics.log.commits, stats.commits);
             raise(&metrics.log.events, stats.events);
         }
+        let stats = self.processes.stats();
+        raise(&metrics.processes.failed, stats.failed);
+        raise(&metrics.processes.panicked, stats.panicked);
     }
 }
 

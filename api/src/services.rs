@@ -4,8 +4,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::{
-    audit, keys, offerings, ops, payments, problem_pages, reservations, resources, slots, sse,
-    test_clock,
+    audit, history, keys, offerings, ops, payments, problem_pages, reservations, resources, slots,
+    sse, test_clock,
 };
 use crate::ws::upgrade;
 
@@ -23,7 +23,7 @@ pub fn configure(services: &mut ServiceConfig<'_>) {
         .service(slots::list)
         .service(audit::list_stream)
         .service(audit::list_events)
-        .service(audit::history)
+        .service(history::history)
         .service(test_clock::get)
         .service(test_clock::put)
         .service(problem_pages::index)

@@ -13,12 +13,14 @@ mod history;
 #[path = "../support/http.rs"]
 mod http;
 mod kills;
+mod listener;
 mod lives;
 mod load;
 mod memory;
 mod money;
 #[path = "../support/node.rs"]
 mod node;
+mod poison;
 mod resets;
 mod stops;
 mod world;

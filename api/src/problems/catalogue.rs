@@ -189,7 +189,8 @@ problems! {
     Timeout "timeout" 503 "The request took too long"
         "The request was not answered within its limit; a command may still have been carried out." "Repeat the request; a command with the same Idempotency-Key.";
     Unavailable "unavailable" 503 "A part of the service is unavailable"
-        "A store or a provider cannot be reached now." "Repeat the request after `Retry-After`.";
+        "A store or a provider cannot be reached now, or the answer lies beyond a bound of the engine."
+        "Repeat the request after `Retry-After`; without one, do what `detail` says.";
     Internal "internal" 500 "Something went wrong on our side"
         "The cause was logged under `request_id`." "Repeat the request; a command with the same Idempotency-Key. If it persists, report the `request_id`.";
 }
