@@ -43,7 +43,7 @@ pub enum StartError {
     #[error("the API's description: {0}")]
     Description(#[from] serde_json::Error),
     /// The address.
-    #[error("{address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; name another address with --listen")]
     Listen {
         /// Where.
         address: SocketAddr,

@@ -9,6 +9,7 @@ use super::welcome::{self, Before, Ready};
 use super::{Failure, output};
 use crate::app::{App, Running, StartError};
 use crate::config::Config;
+use crate::keys::KeyError;
 use crate::node::NodeError;
 use crate::state::StateError;
 use crate::{lifecycle, telemetry};
@@ -54,12 +55,14 @@ fn failure(why: &StartError) -> Failure {
     match why {
         StartError::Listen { .. }
         | StartError::State(
-            StateError::Unread(_) | StateError::Node(NodeError::Log(_) | NodeError::Views(_)),
+            StateError::Keys(KeyError::File { .. })
+            | StateError::Unread(_)
+            | StateError::Node(NodeError::Log(_) | NodeError::Views(_)),
         ) => Failure::Unavailable(why.to_string()),
         StartError::Routes(_)
         | StartError::Description(_)
         | StartError::State(
-            StateError::Keys(_)
+            StateError::Keys(KeyError::Exposed(_) | KeyError::NotAKey { .. })
             | StateError::OwnKey(_)
             | StateError::Client(_)
             | StateError::Node(NodeError::Simulator(_)),
