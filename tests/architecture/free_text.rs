@@ -146,12 +146,15 @@ fn every_text_in_a_stored_shape_has_a_reason() {
     assert_none(&violations(&files(&["rs"]), &ALLOWED));
 }
 
+fn planted(path: &str, text: &str) -> Source {
+    Source { path: path.to_owned(), text: text.to_owned() }
+}
+
+const DERIVED: &str = "#[derive(Debug, Serialize, Deserialize)]\n#[serde(deny_unknown_fields)]\n";
+
 #[test]
-fn each_planted_text_is_found() {
-    let found = |text: &str| {
-        let path = "domain/src/x.rs".to_owned();
-        texts(&Source { path, text: text.to_owned() })
-    };
+fn each_planted_text_of_an_event_is_found() {
+    let found = |text: &str| texts(&planted("domain/src/x.rs", text));
     let events = |field: &str| {
         format!(
             "events! {{\n    /// L.\n    pub enum LampEvent {{\n        /// It was lit.\n        \
@@ -164,8 +167,12 @@ fn each_planted_text_is_found() {
     assert_eq!(found(&events("remark: Box<str>,")), ["LampEvent::Lit.remark"]);
     assert_eq!(found(&events("remark: serde_json::Value,")), ["LampEvent::Lit.remark"]);
     assert!(found(&events("lamp: LampId,")).is_empty());
-    let derived = "#[derive(Debug, Serialize, Deserialize)]\n#[serde(deny_unknown_fields)]\n";
-    let shape = |text: &str| found(&format!("{derived}{text}"));
+}
+
+#[test]
+fn each_planted_text_of_another_stored_shape_is_found() {
+    let found = |text: &str| texts(&planted("domain/src/x.rs", text));
+    let shape = |text: &str| found(&format!("{DERIVED}{text}"));
     assert_eq!(shape("pub struct Note {\n    pub text: String,\n}\n"), ["Note.text"]);
     assert_eq!(shape("pub struct Note(String);\n"), ["Note.0"]);
     assert_eq!(shape("pub enum Note {\n    Said(String),\n}\n"), ["Note::Said.0"]);
@@ -175,10 +182,11 @@ fn each_planted_text_is_found() {
     );
     assert_eq!(found("pub type Note = String;\n"), ["Note.0"]);
     assert!(found("pub struct Wish {\n    pub text: String,\n}\n").is_empty(), "it is not stored");
-    let source = |path: &str| {
-        let text = format!("{derived}pub struct Note(String);\n");
-        [Source { path: path.to_owned(), text }]
-    };
+}
+
+#[test]
+fn a_text_without_a_reason_and_a_reason_without_a_text_are_found() {
+    let source = |path: &str| [planted(path, &format!("{DERIVED}pub struct Note(String);\n"))];
     assert_eq!(violations(&source("domain/src/x.rs"), &[]).len(), 1);
     assert!(violations(&source("domain/src/x.rs"), &[("Note.0", "none")]).is_empty());
     assert!(violations(&source("api/src/x.rs"), &[]).is_empty());

@@ -2,8 +2,6 @@
 //! holds the events of many others: it is read in steps, what is about somebody else is let go at
 //! once, and there is a bound to how much is looked at for one answer.
 
-use std::fmt::Display;
-
 use actix_web::{HttpResponse, get, web};
 use holdfast_domain::ids::{CorrelationId, HoldId, ReservationId};
 use holdfast_domain::log::{Feed, Metadata, Position, Revision, StoredEvent, StreamId};
@@ -95,7 +93,7 @@ impl Search<'_> {
             let step = self.feed.stored_stream(stream.to_string(), from, STEP).await?;
             let Some(last) = step.last() else { return Ok(found) };
             from = last.revision.next();
-            self.left = self.left.checked_sub(step.len()).ok_or_else(|| too_much(&stream))?;
+            self.left = self.left.checked_sub(step.len()).ok_or_else(|| too_much(stream))?;
             let about = |event: &StoredEvent| {
                 event.position > self.after && belongs(event, self.reservation)
             };
@@ -108,7 +106,7 @@ impl Search<'_> {
 }
 
 /// The bound was reached. To ask again changes nothing, so nothing is said about when.
-fn too_much(stream: impl Display) -> Problem {
+fn too_much(stream: StreamId) -> Problem {
     Problem::new(Code::Unavailable).detail(format!(
         "More than {LOOKED_AT_MAX} events would have to be looked at for this answer. Read \
          /v1/streams/{stream} page by page instead; the events of this reservation name it, or \
