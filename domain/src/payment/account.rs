@@ -75,6 +75,8 @@ pub enum RefundStage {
 /// One return of money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
+    /// Which one of the payment, counted from 0.
+    pub number: u32,
     /// How much.
     pub amount: Money,
     /// Why.
@@ -333,7 +335,8 @@ impl Account {
             } => {
                 let stage = RefundStage::Pending { tries: 0, next_step_at: *inline_until };
                 let idempotency_key = idempotency_key.clone();
-                let entry = Refund { amount: *amount, reason: *reason, idempotency_key, stage };
+                let (number, amount, reason) = (self.next_refund(), *amount, *reason);
+                let entry = Refund { number, amount, reason, idempotency_key, stage };
                 drop(self.refunds.insert(*refund, entry));
             }
             PaymentEvent::RefundSucceeded { refund, transaction, .. } => {
