@@ -29,6 +29,7 @@ use crate::http::limits::RateLimits;
 use crate::http::ops::Check;
 use crate::keys::{KeyError, Keys};
 use crate::lifecycle::Lifecycle;
+use crate::listening;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::openapi;
@@ -191,7 +192,7 @@ fn listen(state: web::Data<State>) -> Result<Running, StartError> {
     .shutdown_timeout(HANDLERS_DRAIN)
     .max_connections(CONNECTIONS_PER_WORKER)
     .client_request_timeout(state.config.limits.head_timeout)
-    .bind(address)
+    .listen(listening::listen(address).map_err(failed)?)
     .map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     let server = server.run();
