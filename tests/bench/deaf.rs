@@ -42,42 +42,62 @@ struct Scene {
     taken: u32,
 }
 
+/// What a node did under the load.
+struct Trial {
+    latencies: Latencies,
+    gone: Duration,
+    told_why: u64,
+    cut: u64,
+    /// By how much it grew when the deaf ones came, and in all, in KiB.
+    connected: u64,
+    grown: u64,
+}
+
 pub(crate) async fn beside_the_deaf(size: Size) {
+    // The same load on two nodes: a node grows by what it is used for, too.
+    let mut quiet = trial(size, 0).await;
+    let mut busy = trial(size, size.deaf).await;
+    let by_the_deaf = busy.grown.saturating_sub(quiet.grown);
+    Line::new("P17", "from the request to sockets that read, beside many that never do")
+        .number("deaf", u64::from(size.deaf))
+        .number("changes", u64::from(size.changes))
+        .number("count", busy.latencies.count())
+        .number("p50_us", busy.latencies.at(50))
+        .number("p99_us", busy.latencies.at(99))
+        .number("without_the_deaf_p50_us", quiet.latencies.at(50))
+        .number("without_the_deaf_p99_us", quiet.latencies.at(99))
+        .number("all_gone_after_ms", u64::try_from(busy.gone.as_millis()).unwrap())
+        .number("told_why", busy.told_why)
+        .number("cut_off", busy.cut)
+        .number("grown_by_connecting_kib", busy.connected)
+        .number("grown_in_all_kib", busy.grown)
+        .number("without_the_deaf_grown_kib", quiet.grown)
+        .number("grown_by_the_deaf_kib", by_the_deaf)
+        .print();
+    assert_eq!(busy.told_why.saturating_add(busy.cut), u64::from(size.deaf));
+    assert!(by_the_deaf <= GROWTH_KIB_MAX, "the node grew by {by_the_deaf} KiB");
+}
+
+async fn trial(size: Size, deaf: u32) -> Trial {
     let data = tempfile::tempdir().unwrap();
     let mut scene = Scene::open(data.path()).await;
     let holds = size.changes.div_ceil(CHANGES);
     let mut attentive = scene.sockets(ATTENTIVE, false).await;
-    let mut quiet = scene.busy(&mut attentive, holds.div_ceil(5)).await;
-
+    drop(scene.busy(&mut attentive, holds.div_ceil(20)).await);
     let mut watch = Watch::begin(&scene.node).await;
-    let deaf = scene.sockets(size.deaf, true).await;
+    let deaf = scene.sockets(deaf, true).await;
     let connected = resident_memory(scene.node.id()).saturating_sub(watch.before);
     watch.began = Instant::now();
-    let mut busy = tokio::select! {
+    let latencies = tokio::select! {
         latencies = scene.busy(&mut attentive, holds) => latencies,
         () = watch.keep_looking() => Latencies::default(),
     };
     let gone = watch.all_gone().await;
     let (told_why, cut) = ends(deaf).await;
     let grown = watch.most.saturating_sub(watch.before);
-    Line::new("P17", "from the request to sockets that read, beside many that never do")
-        .number("deaf", u64::from(size.deaf))
-        .number("changes", u64::from(holds.saturating_mul(CHANGES)))
-        .number("count", busy.count())
-        .number("p50_us", busy.at(50))
-        .number("p99_us", busy.at(99))
-        .number("without_the_deaf_p50_us", quiet.at(50))
-        .number("without_the_deaf_p99_us", quiet.at(99))
-        .number("all_gone_after_ms", u64::try_from(gone.as_millis()).unwrap())
-        .number("told_why", told_why)
-        .number("cut_off", cut)
-        .number("grown_by_connecting_kib", connected)
-        .number("grown_in_all_kib", grown)
-        .print();
-    assert_eq!(told_why.saturating_add(cut), u64::from(size.deaf));
-    assert!(grown <= GROWTH_KIB_MAX, "the node grew by {grown} KiB");
     let (status, _, said) = scene.node.terminate();
     assert!(status.success(), "{said}");
+    Trial { latencies, gone, told_why, cut, connected, grown }
 }
 
 impl Scene {
@@ -200,6 +220,7 @@ impl Watch {
 
     async fn look(&mut self) {
         self.most = self.most.max(resident_memory(self.node));
+        eprintln!("DBG {:?} {}", self.began.elapsed(), resident_memory(self.node));
         let (path, nothing) = ("/metrics".to_owned(), String::new);
         let asked =
             Asked { method: "GET", path, token: nothing(), key: nothing(), body: nothing() };
