@@ -220,7 +220,6 @@ impl Watch {
 
     async fn look(&mut self) {
         self.most = self.most.max(resident_memory(self.node));
-        eprintln!("DBG {:?} {}", self.began.elapsed(), resident_memory(self.node));
         let (path, nothing) = ("/metrics".to_owned(), String::new);
         let asked =
             Asked { method: "GET", path, token: nothing(), key: nothing(), body: nothing() };
