@@ -25,6 +25,8 @@ pub(super) enum End {
     Closed(CloseCode, &'static str),
     /// The peer does not read.
     Slow,
+    /// The hub has found that out, and has cut the line already.
+    GivenUp,
     /// The node stops.
     Stopping,
 }

@@ -154,10 +154,11 @@ impl Mailbox {
     pub(super) fn give_up(&self, now: Instant) -> bool {
         let mut waiting = self.waiting();
         let unseen = waiting.unseen_since.map(|since| now.saturating_duration_since(since));
-        waiting.cut |= unseen.is_some_and(|unseen| unseen > BLIND_MAX);
-        let cut = waiting.cut;
+        let cut = unseen.is_some_and(|unseen| unseen > BLIND_MAX);
+        waiting.cut |= cut;
         drop(waiting);
         if cut {
+            self.metrics.dropped.inc();
             self.filled.notify_one();
             self.cut_line();
         }

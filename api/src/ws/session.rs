@@ -191,7 +191,7 @@ impl Session {
                 }
                 Ok(())
             }
-            Happened::Frame(None) => Err(End::Slow),
+            Happened::Frame(None) => Err(End::GivenUp),
             Happened::Message(message) => match self.read(message).await? {
                 Some(text) => self.answer(&text, subscriber).await,
                 None => Ok(()),
@@ -273,7 +273,7 @@ impl Session {
     /// The last words. When they cannot be brought to the peer in time, the connection is cut.
     async fn farewell(mut self, end: End, bookmarks: Vec<Frame>) {
         let (code, words) = match end {
-            End::Gone => return,
+            End::Gone | End::GivenUp => return,
             End::Closed(code, words) => (code, words),
             End::Slow => (CloseCode::Again, "too slow"),
             End::Stopping => (CloseCode::Away, "the node stops"),

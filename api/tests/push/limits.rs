@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_domain::actor::Role;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -124,7 +124,7 @@ async fn book_and_hear(scene: &mut Scene, attentive: &mut Socket) -> usize {
         let change = attentive.change().await;
         assert_eq!(change["key"], json!(reservation));
         assert_eq!(change["data"]["status"], status);
-        told += change.to_string().len();
+        told = change.to_string().len().saturating_add(told);
     }
     told
 }
@@ -183,5 +183,32 @@ async fn one_who_was_too_slow_and_reads_again_is_told_why() {
         }
     };
     assert_eq!(code, 1013);
+    assert!(scene.running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_reads_is_cut_off_though_nothing_more_happens() {
+    let mut scene = Scene::open(&[]).await;
+    let small = TcpSocket::new_v4().unwrap();
+    small.set_recv_buffer_size(2_048).unwrap();
+    let mut stream = small.connect(scene.running.address()).await.unwrap();
+    let token = scene.token(scene.provider, &[Role::Provider]);
+    let head = format!(
+        "GET /v1/stream?topics=me HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let metrics = scene.running.state().metrics.sockets.clone();
+    let started = Instant::now();
+    while metrics.queued.get() < 100 {
+        assert!(started.elapsed() < Duration::from_mins(1), "the stream takes everything");
+        scene.book(person(2)).await;
+    }
+    let quiet = Instant::now();
+    while metrics.open.get() > 0 {
+        assert!(quiet.elapsed() < Duration::from_secs(20), "the stream is still served");
+        // The passing of time is what is tested here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((metrics.dropped.get(), metrics.queued.get()), (1, 0));
     assert!(scene.running.stop().await);
 }
