@@ -19,6 +19,7 @@ use crate::health::check::Check;
 use crate::http::cors::cors;
 use crate::http::finish::finish;
 use crate::http::gate::gate;
+use crate::listening;
 use crate::openapi;
 use crate::routes::{self, ROUTES, TableError};
 use crate::services;
@@ -95,7 +96,7 @@ fn listen(state: web::Data<State>) -> Result<Running, StartError> {
     .shutdown_timeout(HANDLERS_DRAIN)
     .max_connections(CONNECTIONS_PER_WORKER)
     .client_request_timeout(state.config.limits.head_timeout)
-    .bind(address)
+    .listen(listening::listen(address).map_err(failed)?)
     .map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     let server = server.run();

@@ -12,6 +12,7 @@ pub mod health;
 pub mod http;
 pub mod keys;
 pub mod lifecycle;
+pub mod listening;
 pub mod metrics;
 pub mod node;
 pub mod openapi;

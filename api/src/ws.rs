@@ -17,6 +17,7 @@ pub mod session;
 pub mod sockets;
 pub mod sources;
 pub mod subscriber;
+pub mod told;
 pub mod topics;
 pub mod upgrade;
 
