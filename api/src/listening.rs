@@ -1,9 +1,11 @@
 //! The place where clients knock. The system may keep only so much for a client that does not read:
-//! left to itself it keeps some megabytes for each connection, which nobody would count.
+//! left to itself it keeps some megabytes for each connection, which nobody would count. And there
+//! is to be room for as many connections as the system grants.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpSocket;
 
 /// What the system keeps of unread answers for one connection, in bytes; Linux doubles it for its
@@ -19,4 +21,14 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_send_buffer_size(UNREAD_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
+}
+
+/// Raises how many files this process may have open to what the system grants it at most; a
+/// connection takes two. Where that is refused, the node serves fewer connections.
+pub fn make_room() {
+    let granted = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: granted.maximum, ..granted };
+    if let Err(why) = setrlimit(Resource::Nofile, wanted) {
+        tracing::debug!(%why, "the limit of open files stays as it is");
+    }
 }

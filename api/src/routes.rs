@@ -142,11 +142,6 @@ pub const ROUTES: &[Row] = &[
     page(DOCS_PATH),
 ];
 
-/// Whether a connection that asks for this is kept open to push over it.
-pub fn pushes(row: &Row) -> bool {
-    [SOCKET_PATH, STREAM_PATH].contains(&row.path)
-}
-
 /// The row of a method and a pattern.
 pub fn row_of(table: &'static [Row], method: &str, pattern: &str) -> Option<&'static Row> {
     table.iter().find(|row| row.path == pattern && row.method == method)

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyError;
 use crate::node::NodeError;
 use crate::state::StateError;
-use crate::{lifecycle, telemetry};
+use crate::{lifecycle, listening, telemetry};
 
 /// The whole process ends within this after it was asked to, whatever still runs.
 const END: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ pub fn run(settings: &SettingFlags) -> Result<(), Failure> {
 async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
     let before = Before::of(&config);
+    listening::make_room();
     let running = App::start(config).await.map_err(|why| failure(&why))?;
     tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;

@@ -2,8 +2,6 @@
 //! caller's share, the time limit. Denies by default: what the table of routes does not name does
 //! not exist.
 
-use std::sync::Arc;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -17,9 +15,8 @@ use super::peer;
 use super::problem::Problem;
 use crate::auth::Caller;
 use crate::problems::Code;
-use crate::routes::{Access, ROUTES, Row, methods_of, pushes, row_of};
+use crate::routes::{Access, ROUTES, Row, methods_of, row_of};
 use crate::state::State;
-use crate::ws::line::Line;
 
 /// The middleware.
 pub async fn gate<B: MessageBody + 'static>(
@@ -48,11 +45,6 @@ pub async fn gate<B: MessageBody + 'static>(
 async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>, Problem> {
     let row = find(request)?;
     request.extensions_mut().insert(row);
-    if !pushes(row)
-        && let Some(line) = request.conn_data::<Arc<Line>>()
-    {
-        line.release();
-    }
     let socket = request.peer_addr().map(|address| address.ip());
     let address = peer::address(socket, request.headers(), &state.config.trusted_proxies);
     let share = state.limits.address(row.rate, address)?;

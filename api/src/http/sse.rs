@@ -79,7 +79,9 @@ pub(crate) async fn stream(
     let review_at = after(REVIEW);
     let telling = Telling { state, subscriber, review_at, over: false };
     let body = unfold(telling, |mut telling| async move {
+        telling.subscriber.handed_over();
         let text = telling.next().await?;
+        telling.subscriber.hands_over();
         Some((Ok::<_, std::convert::Infallible>(web::Bytes::from(text)), telling))
     });
     Ok(HttpResponse::Ok()
@@ -177,7 +179,7 @@ mod tests {
         let id = Some("c".to_owned());
         assert_eq!(
             event(&Frame::resync("me", id.clone())),
-            "id: c\nevent: resync\ndata: {\"op\":\"resync\",\"topic\":\"me\"}\n\n"
+            "id: c\nevent: resync\ndata: {\"op\":\"resync\",\"topic\":\"me\",\"cursor\":\"c\"}\n\n"
         );
         assert_eq!(event(&Frame::subscribed("me", Position(1), id)), "id: c\n\n");
         assert_eq!(event(&Frame::subscribed("me", Position(1), None)), "");

@@ -75,9 +75,13 @@ enum Said<'a> {
     Subscribed {
         topic: &'a str,
         position: Position,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<&'a str>,
     },
     Resync {
         topic: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<&'a str>,
     },
     Error {
         code: &'static str,
@@ -155,9 +159,11 @@ impl Frame {
         Self { kind, text: json(said), id }
     }
 
-    /// A topic is heard from now on: everything after `position` will come.
+    /// A topic is heard from now on: everything after `position` will come, and whoever comes back
+    /// with the id before anything came misses nothing either.
     pub fn subscribed(topic: &str, position: Position, id: Option<String>) -> Self {
-        Self::new(Kind::Subscribed, &Said::Subscribed { topic, position }, id)
+        let said = Said::Subscribed { topic, position, cursor: id.as_deref() };
+        Self::new(Kind::Subscribed, &said, id.clone())
     }
 
     /// Something changed: in a topic as the client named it, with where to go on after it.
@@ -175,7 +181,7 @@ impl Frame {
 
     /// Read the topic again: what was missed will not come.
     pub fn resync(topic: &str, id: Option<String>) -> Self {
-        Self::new(Kind::Resync, &Said::Resync { topic }, id)
+        Self::new(Kind::Resync, &Said::Resync { topic, cursor: id.as_deref() }, id.clone())
     }
 
     /// Something cannot be done.
@@ -231,6 +237,10 @@ mod tests {
             (
                 Frame::subscribed("me", Position(7), None),
                 r#"{"op":"subscribed","topic":"me","position":7}"#,
+            ),
+            (
+                Frame::subscribed("me", Position(7), Some("c".to_owned())),
+                r#"{"op":"subscribed","topic":"me","position":7,"cursor":"c"}"#,
             ),
             (Frame::resync("me", None), r#"{"op":"resync","topic":"me"}"#),
             (

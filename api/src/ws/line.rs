@@ -12,7 +12,8 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as Served;
 use socket2::SockRef;
 
-/// A second name of a connection.
+/// A second name of a connection. It is kept for as long as the connection lives, because any
+/// connection may ask for pushes after ordinary requests; it costs a file descriptor.
 #[derive(Debug)]
 pub struct Line(Mutex<Option<TcpStream>>);
 
@@ -26,12 +27,6 @@ impl Line {
         if let Some(named) = named {
             data.insert(Arc::new(Self(Mutex::new(Some(TcpStream::from(named))))));
         }
-    }
-
-    /// Forgets the second name: a connection that answers requests one by one needs none, and a
-    /// file descriptor is scarce.
-    pub fn release(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Ends the connection in both directions, at once. What the system still keeps for a peer that

@@ -56,6 +56,8 @@ struct Waiting {
     lost: BTreeSet<Topic>,
     /// Since when something waits and nobody looked.
     unseen_since: Option<Instant>,
+    /// Since when the last words are on their way to the peer, when the way itself has no clock.
+    handed_at: Option<Instant>,
     cut: bool,
 }
 
@@ -150,11 +152,22 @@ impl Mailbox {
         Taken { lost: std::mem::take(&mut waiting.lost), changes, cut: waiting.cut }
     }
 
+    /// Something was handed over, and until the peer has taken it nobody looks here. What is told
+    /// past the hub, as the events of the log are, would otherwise never show that a peer is deaf.
+    pub fn handed_over(&self, now: Instant) {
+        self.waiting().handed_at = Some(now);
+    }
+
+    /// The peer took what was handed over.
+    pub fn taken_over(&self) {
+        self.waiting().handed_at = None;
+    }
+
     /// Gives the subscriber up when it is deaf, and ends its connection. Answers whether it did.
     pub(super) fn give_up(&self, now: Instant) -> bool {
         let mut waiting = self.waiting();
-        let unseen = waiting.unseen_since.map(|since| now.saturating_duration_since(since));
-        let cut = unseen.is_some_and(|unseen| unseen > BLIND_MAX);
+        let mut since = waiting.unseen_since.iter().chain(&waiting.handed_at);
+        let cut = since.any(|since| now.saturating_duration_since(*since) > BLIND_MAX);
         waiting.cut |= cut;
         drop(waiting);
         if cut {

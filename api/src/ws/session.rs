@@ -87,8 +87,8 @@ impl Session {
             },
         };
         let end = self.serve(&mut subscriber).await;
-        let bookmarks = if end == End::Stopping { subscriber.bookmarks() } else { vec![] };
-        self.farewell(end, bookmarks).await;
+        let words = if end == End::Stopping { subscriber.last_words() } else { vec![] };
+        self.farewell(end, words).await;
         // Only now: a socket counts until its connection is at its end.
         drop(subscriber);
     }
@@ -107,7 +107,13 @@ impl Session {
             };
             let Some(text) = self.read(message).await? else { continue };
             match Asked::read(&text) {
-                Ok(Asked::Auth { token }) => break self.believe(&token.0).await?,
+                Ok(Asked::Auth { token }) => match self.judge(&token.0).await {
+                    Ok(caller) => break caller,
+                    Err(problem) => {
+                        self.say(Frame::error(problem.code(), None)).await?;
+                        return Err(not_let_in(problem.code()));
+                    }
+                },
                 Ok(_) => {
                     self.say(Frame::error(Code::TokenMissing, None)).await?;
                     return Err(unknown);
@@ -125,19 +131,13 @@ impl Session {
         Err(End::Closed(CloseCode::Policy, "too many sockets"))
     }
 
-    async fn believe(&mut self, token: &str) -> Result<Caller, End> {
-        let judged = match self.state.verifier.verify(token).await {
-            Ok(caller) if caller.roles.is_empty() => Err(Problem::new(Code::Forbidden)),
-            Ok(caller) => self.state.limits.principal(caller.principal).map(|_share| caller),
-            Err(why) => Err(why.into()),
-        };
-        match judged {
-            Ok(caller) => Ok(caller),
-            Err(problem) => {
-                self.say(Frame::error(problem.code(), None)).await?;
-                Err(End::Closed(CloseCode::Other(UNAUTHENTICATED), "token not accepted"))
-            }
+    async fn judge(&self, token: &str) -> Result<Caller, Problem> {
+        let caller = self.state.verifier.verify(token).await?;
+        if caller.roles.is_empty() {
+            return Err(Problem::new(Code::Forbidden));
         }
+        self.state.limits.principal(caller.principal)?;
+        Ok(caller)
     }
 
     /// Until something ends it.
@@ -241,14 +241,15 @@ impl Session {
                     Err(problem) => self.say(Frame::error(problem.code(), Some(&topic))).await,
                 }
             }
-            Ok(Asked::Auth { token }) => {
-                let caller = self.believe(&token.0).await?;
-                if !subscriber.renew(caller) {
-                    return Err(End::Closed(CloseCode::Policy, "another principal"));
+            Ok(Asked::Auth { token }) => match self.judge(&token.0).await {
+                Ok(caller) if subscriber.renew(caller) => {
+                    subscriber.review().await;
+                    Ok(())
                 }
-                subscriber.review().await;
-                Ok(())
-            }
+                Ok(_another) => Err(End::Closed(CloseCode::Policy, "another principal")),
+                // The token that was believed before is good until it ends.
+                Err(problem) => self.say(Frame::error(problem.code(), None)).await,
+            },
         }
     }
 
@@ -271,8 +272,8 @@ impl Session {
     }
 
     /// The last words. When they cannot be brought to the peer in time, the connection is cut.
-    async fn farewell(mut self, end: End, bookmarks: Vec<Frame>) {
-        let (code, words) = match end {
+    async fn farewell(mut self, end: End, words: Vec<Frame>) {
+        let (code, why) = match end {
             End::Gone | End::GivenUp => return,
             End::Closed(code, words) => (code, words),
             End::Slow => (CloseCode::Again, "too slow"),
@@ -281,11 +282,11 @@ impl Session {
         if end == End::Slow {
             self.state.metrics.sockets.dropped.inc();
         }
-        let description = (!words.is_empty()).then(|| words.to_owned());
+        let description = (!why.is_empty()).then(|| why.to_owned());
         let reason = CloseReason { code, description };
         let last_words = async {
-            for bookmark in bookmarks {
-                self.socket.text(bookmark.text).await?;
+            for frame in words {
+                self.socket.text(frame.text).await?;
             }
             self.socket.close(Some(reason)).await?;
             // The peer answers with a close of its own; what else it sends is not read any more.
@@ -308,4 +309,14 @@ fn later(span: Duration) -> Instant {
 /// How long the caller's token is good for, by the machine's clock.
 fn left_of(subscriber: &Subscriber) -> Duration {
     Duration::from_secs(subscriber.caller().expires_at.saturating_sub(unix_seconds()))
+}
+
+/// How a socket ends whose first token does not let anybody in. Only a token that is not believed
+/// is the token's fault: the others may come back with it, later or after a change of roles.
+fn not_let_in(code: Code) -> End {
+    match code.entry().status {
+        401 => End::Closed(CloseCode::Other(UNAUTHENTICATED), "token not accepted"),
+        403 => End::Closed(CloseCode::Policy, "not allowed"),
+        _later => End::Closed(CloseCode::Again, "try again later"),
+    }
 }

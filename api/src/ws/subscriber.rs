@@ -108,10 +108,23 @@ impl Subscriber {
         }
     }
 
-    /// Where to go on with each topic, for one who is about to be cut off.
-    pub fn bookmarks(&self) -> Vec<Frame> {
+    /// What is said when the node stops: what was read but not yet sent, then where to go on with
+    /// each topic. The one without the other would leave a gap.
+    pub fn last_words(&mut self) -> Vec<Frame> {
+        let mut words = Vec::from(std::mem::take(&mut self.ready));
         let listener = self.listener();
-        self.groups.values().flat_map(|group| group.bookmarks(&listener)).collect()
+        words.extend(self.groups.values().flat_map(|group| group.bookmarks(&listener)));
+        words
+    }
+
+    /// What [`Self::next`] gave is on its way, and nobody asks for more until it has arrived.
+    pub fn hands_over(&self) {
+        self.registration.mailbox().handed_over(Instant::now());
+    }
+
+    /// What was on its way has arrived.
+    pub fn handed_over(&self) {
+        self.registration.mailbox().taken_over();
     }
 
     /// Whether nothing is heard at all.

@@ -87,6 +87,19 @@ async fn one_who_comes_back_with_a_cursor_hears_every_missed_change_once_and_in_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_who_went_before_anything_happened_comes_back_with_the_cursor_of_the_greeting() {
+    let mut scene = Scene::on(&[]).await;
+    let mut first = scene.customer(2).await;
+    let greeting = first.subscribe("me", None).await;
+    drop(first);
+    let (missed, _answer) = scene.book(person(2)).await;
+    let mut back = scene.customer(2).await;
+    back.subscribe("me", greeting["cursor"].as_str()).await;
+    assert_eq!(statuses(&mut back, 2).await, both(missed));
+    assert!(scene.running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_that_is_too_old_says_resync_and_the_live_changes_follow() {
     let mut scene = Scene::on(&[]).await;
     let mut first = scene.customer(2).await;
@@ -100,7 +113,9 @@ async fn a_cursor_that_is_too_old_says_resync_and_the_live_changes_follow() {
     node.views.trim(Retention { positions: 0, age: None }).await.unwrap();
     let mut back = scene.customer(2).await;
     assert_eq!(back.subscribe("me", Some(&cursor)).await["op"], "subscribed");
-    assert_eq!(back.hear().await, json!({ "op": "resync", "topic": "me" }));
+    let told = back.hear().await;
+    assert_eq!((&told["op"], &told["topic"]), (&json!("resync"), &json!("me")));
+    assert!(told["cursor"].is_string());
     let (live, _answer) = scene.book(person(2)).await;
     assert_eq!(statuses(&mut back, 2).await, both(live));
     // A cursor of somebody else, of another topic, or of nobody.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use holdfast_domain::actor::Role;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -189,20 +189,64 @@ async fn one_who_was_too_slow_and_reads_again_is_told_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_nobody_reads_is_cut_off_though_nothing_more_happens() {
     let mut scene = Scene::open(&[]).await;
-    let small = TcpSocket::new_v4().unwrap();
-    small.set_recv_buffer_size(2_048).unwrap();
-    let mut stream = small.connect(scene.running.address()).await.unwrap();
     let token = scene.token(scene.provider, &[Role::Provider]);
-    let head = format!(
-        "GET /v1/stream?topics=me HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let _deaf = deaf_stream(&scene, "me", &token, false).await;
     let metrics = scene.running.state().metrics.sockets.clone();
     let started = Instant::now();
     while metrics.queued.get() < 100 {
         assert!(started.elapsed() < Duration::from_mins(1), "the stream takes everything");
         scene.book(person(2)).await;
     }
+    is_cut_off(&scene).await;
+    assert!(scene.running.stop().await);
+}
+
+/// What is told past the hub is waited for nowhere: only that the peer does not take it shows. And
+/// a connection that has answered an ordinary request is cut like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_events_that_nobody_reads_is_cut_off_on_a_connection_used_before() {
+    let mut scene = Scene::open(&[]).await;
+    let token = scene.token(scene.provider, &[Role::Auditor]);
+    let _deaf = deaf_stream(&scene, "events", &token, true).await;
+    let metrics = scene.running.state().metrics.sockets.clone();
+    let mut frames = None;
+    let started = Instant::now();
+    // Until no more of them are taken though more have happened.
+    while frames != Some(metrics.frames.get()) {
+        assert!(started.elapsed() < Duration::from_mins(1), "the stream takes everything");
+        frames = Some(metrics.frames.get());
+        for _ in 0..40 {
+            scene.book(person(2)).await;
+        }
+    }
+    is_cut_off(&scene).await;
+    assert!(scene.running.stop().await);
+}
+
+/// A stream of events over a connection with room for little that was not read.
+async fn deaf_stream(scene: &Scene, topic: &str, token: &str, used: bool) -> TcpStream {
+    let small = TcpSocket::new_v4().unwrap();
+    small.set_recv_buffer_size(2_048).unwrap();
+    let mut stream = small.connect(scene.running.address()).await.unwrap();
+    if used {
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+    let path = format!("GET /v1/stream?topics={topic} HTTP/1.1");
+    let head = format!("{path}\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let started = Instant::now();
+    while scene.running.state().metrics.sockets.open.get() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the stream does not begin");
+        tokio::task::yield_now().await;
+    }
+    stream
+}
+
+async fn is_cut_off(scene: &Scene) {
+    let metrics = scene.running.state().metrics.sockets.clone();
     let quiet = Instant::now();
     while metrics.open.get() > 0 {
         assert!(quiet.elapsed() < Duration::from_secs(20), "the stream is still served");
@@ -210,5 +254,4 @@ async fn a_stream_that_nobody_reads_is_cut_off_though_nothing_more_happens() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!((metrics.dropped.get(), metrics.queued.get()), (1, 0));
-    assert!(scene.running.stop().await);
 }

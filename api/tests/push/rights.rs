@@ -33,6 +33,11 @@ async fn a_token_comes_in_the_header_or_in_the_first_message() {
     assert_eq!(socket.next().await, Err(4401));
 
     let none = scene.token(person(2), &[]);
+    let mut socket = scene.knock("/v1/ws", &[]).await.unwrap();
+    socket.say(&json!({ "op": "auth", "token": none })).await;
+    assert_eq!(socket.hear().await["code"], "forbidden");
+    assert_eq!(socket.next().await, Err(1008), "the token itself is good");
+
     for (path, header, status) in [
         ("/v1/ws", ("authorization", "Bearer x.y.z"), 401),
         ("/v1/ws", ("authorization", "Basic eDp5"), 401),
@@ -134,6 +139,9 @@ async fn a_socket_ends_with_its_token_unless_it_gets_a_fresh_one() {
     let others = scene.token(person(3), &[Role::Customer]);
     stolen.say(&json!({ "op": "auth", "token": others })).await;
     assert_eq!(stolen.next().await, Err(1008));
+    // One that is not believed takes nothing away from the one that is.
+    goes_on.say(&json!({ "op": "auth", "token": "x.y.z" })).await;
+    assert_eq!(goes_on.hear().await["code"], "token_malformed");
     assert_eq!(ends.hear().await["code"], "token_expired");
     assert_eq!(ends.next().await, Err(4401));
     goes_on.listen("me").await;
