@@ -242,11 +242,13 @@ impl Session {
                 }
             }
             Ok(Asked::Auth { token }) => match self.judge(&token.0).await {
-                Ok(caller) if subscriber.renew(caller) => {
+                Ok(caller) => {
+                    if !subscriber.renew(caller) {
+                        return Err(End::Closed(CloseCode::Policy, "another principal"));
+                    }
                     subscriber.review().await;
                     Ok(())
                 }
-                Ok(_another) => Err(End::Closed(CloseCode::Policy, "another principal")),
                 // The token that was believed before is good until it ends.
                 Err(problem) => self.say(Frame::error(problem.code(), None)).await,
             },
