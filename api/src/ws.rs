@@ -58,8 +58,10 @@ impl Pushes {
         let hub = Arc::new(Hub::default());
         let (told, reader) = (Arc::clone(&hub), node.reader.clone());
         let stop = lifecycle.runners_stop().clone();
+        // Nobody listens yet. Views that cannot be read now may be read later.
+        let from = reader.now().await.ok();
         lifecycle.start("pushes", async move {
-            told.run(reader, stop).await;
+            told.run(reader, from, stop).await;
             Ok(())
         });
         Ok(Self { hub, sockets, epoch })

@@ -95,9 +95,16 @@ impl Hub {
     }
 
     /// Follows the views until it is told to stop. One future, run by its caller.
-    pub async fn run(self: Arc<Self>, reader: Reader, stop: CancellationToken) {
+    /// `from` is where the views stood before anybody could join; without it, who joins before the
+    /// hub knows is told to read again.
+    pub async fn run(
+        self: Arc<Self>,
+        reader: Reader,
+        from: Option<Cursor>,
+        stop: CancellationToken,
+    ) {
         let both = async {
-            tokio::join!(self.follow(reader), self.look_for_the_deaf());
+            tokio::join!(self.follow(reader, from), self.look_for_the_deaf());
         };
         stop.run_until_cancelled(both).await.unwrap_or_default();
     }
@@ -110,9 +117,9 @@ impl Hub {
         }
     }
 
-    async fn follow(&self, reader: Reader) {
+    async fn follow(&self, reader: Reader, from: Option<Cursor>) {
         let mut moved = reader.watch();
-        let (mut at, mut pause) = (None, PAUSE.0);
+        let (mut at, mut pause) = (from, PAUSE.0);
         loop {
             moved.mark_unchanged();
             match self.read_on(&reader, &mut at).await {
