@@ -16,6 +16,11 @@ use crate::follower::Touched;
 use crate::ports::Found;
 use crate::registry::GenerationId;
 
+/// What an entry costs beside its texts: its places in the map and in the orders by which entries
+/// leave, and what the allocator adds to each of its pieces. With 50,000 entries the memory of the
+/// process grew by 400 to 416 bytes for each.
+const ENTRY_BYTES: usize = 410;
+
 /// A document, and the position at which it was true.
 #[derive(Debug, Clone)]
 struct Cached {
@@ -39,7 +44,7 @@ impl Cache {
                 Found::Row(Some(document)) => document.as_str().len(),
                 Found::Row(None) | Found::NoView | Found::Parked => 0,
             };
-            let size = key.as_str().len().saturating_add(document).saturating_add(200);
+            let size = key.as_str().len().saturating_add(document).saturating_add(ENTRY_BYTES);
             u32::try_from(size).unwrap_or(u32::MAX)
         };
         Self {

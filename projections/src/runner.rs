@@ -21,6 +21,9 @@ use crate::reader::Reader;
 use crate::rebuild::RebuildError;
 use crate::status::Status;
 
+/// What the cache may hold, each document counted with what it costs to keep.
+const CACHE_BYTES: u64 = 16 << 20;
+
 /// How a runner goes about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -48,7 +51,7 @@ impl Default for Options {
             pause: Duration::from_millis(50),
             pause_max: Duration::from_secs(5),
             look_again: Duration::from_secs(1),
-            cache_bytes: 64 << 20,
+            cache_bytes: CACHE_BYTES,
             failpoint: no_failpoint,
         }
     }

@@ -1,5 +1,5 @@
 //! Who may depend on whom: domain on nobody; commands and projections on domain; an adapter on the
-//! port's crate and on domain; only the edge names adapters. Databases stay in adapters, HTTP stays
+//! port's crate, on domain and on what adapters share, which depends on nobody; only the edge names adapters. Databases stay in adapters, HTTP stays
 //! at the edge, and there is one binary.
 
 use std::path::Path;
@@ -27,6 +27,8 @@ enum Layer {
     Adapter {
         of: String,
     },
+    /// What adapters over one kind of store share: it knows nothing of ours.
+    Shared,
     Edge,
     Tests,
 }
@@ -35,6 +37,7 @@ fn layer(folder: &str) -> Option<Layer> {
     match folder.split('/').collect::<Vec<_>>().as_slice() {
         ["domain"] => Some(Layer::Domain),
         ["commands" | "projections"] => Some(Layer::Core),
+        ["adapters", _] => Some(Layer::Shared),
         ["api"] => Some(Layer::Edge),
         ["tests"] => Some(Layer::Tests),
         [core @ ("commands" | "projections"), "adapters", _] => {
@@ -76,10 +79,12 @@ fn may_use(layer: &Layer, used: &Dependency, packages: &[Package], root: &Path) 
             let target_layer = self::layer(&folder(target, root));
             let adapter = matches!(target_layer, Some(Layer::Adapter { .. }));
             match layer {
-                Layer::Domain => false,
+                Layer::Domain | Layer::Shared => false,
                 Layer::Core => target_layer == Some(Layer::Domain) || (in_tests && adapter),
                 Layer::Adapter { of } => {
-                    target_layer == Some(Layer::Domain) || name == of || (in_tests && adapter)
+                    matches!(target_layer, Some(Layer::Domain | Layer::Shared))
+                        || name == of
+                        || (in_tests && adapter)
                 }
                 Layer::Edge | Layer::Tests => true,
             }
@@ -87,7 +92,7 @@ fn may_use(layer: &Layer, used: &Dependency, packages: &[Package], root: &Path) 
         None => match layer {
             Layer::Domain => in_tests || DOMAIN_USES.contains(&name),
             Layer::Core => !STORES.contains(&name) && !WEB.contains(&name),
-            Layer::Adapter { .. } => !WEB.contains(&name),
+            Layer::Adapter { .. } | Layer::Shared => !WEB.contains(&name),
             Layer::Edge => !STORES.contains(&name),
             Layer::Tests => true,
         },
@@ -135,9 +140,15 @@ fn healthy() -> Vec<Package> {
         package("projections", &[("holdfast-domain", "normal")], None),
         package(
             "commands/adapters/eventlog",
-            &[("holdfast-domain", "normal"), ("holdfast-commands", "normal"), ("sqlx", "normal")],
+            &[
+                ("holdfast-domain", "normal"),
+                ("holdfast-commands", "normal"),
+                ("holdfast-sqlite", "normal"),
+                ("sqlx", "normal"),
+            ],
             None,
         ),
+        package("adapters/sqlite", &[("sqlx", "normal")], None),
         package(
             "api",
             &[("holdfast-eventlog", "normal"), ("actix-web", "normal")],
@@ -162,6 +173,9 @@ fn each_planted_dependency_is_found() {
         ("commands/adapters/eventlog", "holdfast-projections", "normal"),
         ("commands/adapters/eventlog", "actix-web", "normal"),
         ("api", "sqlx", "normal"),
+        ("commands", "holdfast-sqlite", "normal"),
+        ("adapters/sqlite", "holdfast-domain", "normal"),
+        ("adapters/sqlite", "actix-web", "normal"),
     ] {
         let mut packages = healthy();
         let position = packages

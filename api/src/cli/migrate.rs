@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use holdfast_eventlog::SqliteLog;
-use holdfast_eventlog::sqlite::migrations::{self as log_migrations, StepState as LogStep};
+use holdfast_eventlog::sqlite::migrations::{self as log_migrations, Step, StepState};
 use holdfast_readmodel::sqlite::SqliteReadStore;
-use holdfast_readmodel::sqlite::migrations::{self as view_migrations, StepState as ViewStep};
+use holdfast_readmodel::sqlite::migrations as view_migrations;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
@@ -89,31 +89,24 @@ async fn rows(config: &Config) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     if let LogStore::Sqlite(folder) = &config.log {
         let steps = log_migrations::steps(folder).await?;
-        rows.extend(steps.into_iter().map(|step| {
-            let state = match step.state {
-                LogStep::Applied => Standing::Applied,
-                LogStep::Pending => Standing::Pending,
-                LogStep::Changed => Standing::Changed,
-                LogStep::Unknown => Standing::Unknown,
-            };
-            let (version, description) = (step.version, step.description);
-            Row { store: "log.db", version, description, state, sql: Some(step.sql) }
-        }));
+        rows.extend(steps.into_iter().map(|step| row("log.db", step)));
     }
     if let ReadStore::Sqlite(folder) = &config.read {
         let steps = view_migrations::steps(folder).await?;
-        rows.extend(steps.into_iter().map(|step| {
-            let state = match step.state {
-                ViewStep::Applied => Standing::Applied,
-                ViewStep::Pending => Standing::Pending,
-                ViewStep::Changed => Standing::Changed,
-                ViewStep::Unknown => Standing::Unknown,
-            };
-            let (version, description) = (step.version, step.description);
-            Row { store: "views.db", version, description, state, sql: Some(step.sql) }
-        }));
+        rows.extend(steps.into_iter().map(|step| row("views.db", step)));
     }
     Ok(rows)
+}
+
+fn row(store: &'static str, step: Step) -> Row {
+    let state = match step.state {
+        StepState::Applied => Standing::Applied,
+        StepState::Pending => Standing::Pending,
+        StepState::Changed => Standing::Changed,
+        StepState::Unknown => Standing::Unknown,
+    };
+    let (version, description) = (step.version, step.description);
+    Row { store, version, description, state, sql: Some(step.sql) }
 }
 
 fn show(format: Format, rows: Vec<Row>) -> Result<(), Failure> {

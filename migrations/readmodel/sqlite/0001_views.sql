@@ -78,5 +78,3 @@ CREATE TABLE change_topics (
     ordinal  INTEGER NOT NULL,
     PRIMARY KEY (topic, position, ordinal)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX change_topics_position ON change_topics (position);

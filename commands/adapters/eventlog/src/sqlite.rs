@@ -14,12 +14,12 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use holdfast_domain::ids::{CommandId, Epoch};
+use holdfast_domain::ids::CommandId;
 use holdfast_domain::log::{
     AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Hash, LogHead,
     Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent, StreamId,
 };
-use sqlx::sqlite::{SqlitePool, SqliteSynchronous};
+use sqlx::sqlite::SqliteSynchronous;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -33,9 +33,8 @@ use write::Writer;
 /// The log in a data folder.
 #[derive(Debug)]
 pub struct SqliteLog {
-    epoch: Epoch,
     appender: Appender<Writer>,
-    readers: SqlitePool,
+    reader: SqliteLogReader,
 }
 
 impl SqliteLog {
@@ -67,9 +66,8 @@ impl SqliteLog {
         let readers = connect::readers(folder).await?;
         let writer = Writer::new(connection, lock, &start);
         Ok(Arc::new(Self {
-            epoch: start.epoch,
             appender: Appender::start(writer, start.tail.position, &handle),
-            readers,
+            reader: SqliteLogReader { epoch: start.epoch, readers },
         }))
     }
 
@@ -77,7 +75,7 @@ impl SqliteLog {
     pub async fn close(&self) {
         let writer = self.appender.close().await;
         // The writer goes last, so that it folds the write-ahead log into the file.
-        self.readers.close().await;
+        self.reader.close().await;
         if let Some(writer) = writer {
             writer.close().await;
         }
@@ -109,7 +107,7 @@ impl EventLog for SqliteLog {
         from: Revision,
     ) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
         Box::pin(async move {
-            let stored = read::stream(&self.readers, stream.to_string(), from, None).await?;
+            let stored = read::stream(&self.reader.readers, stream.to_string(), from, None).await?;
             stored.into_iter().map(decode).collect()
         })
     }
@@ -118,21 +116,19 @@ impl EventLog for SqliteLog {
         &self,
         command: CommandId,
     ) -> Pending<'_, Result<Option<AnsweredCommand>, ReadError>> {
-        Box::pin(read::answered(&self.readers, command))
+        Box::pin(read::answered(&self.reader.readers, command))
     }
 }
 
+/// Reads as anybody does; only where the log ends is known here without looking.
 impl Feed for SqliteLog {
     fn head(&self) -> Pending<'_, Result<LogHead, ReadError>> {
         let position = *self.appender.head().borrow();
-        Box::pin(async move { Ok(LogHead { position, epoch: self.epoch }) })
+        Box::pin(async move { Ok(LogHead { position, epoch: self.reader.epoch }) })
     }
 
     fn page(&self, after: Position, limit: usize) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(async move {
-            let stored = read::page(&self.readers, after, limit).await?;
-            stored.into_iter().map(decode).collect()
-        })
+        self.reader.page(after, limit)
     }
 
     fn changed(&self, after: Position) -> Pending<'_, ()> {
@@ -145,7 +141,7 @@ impl Feed for SqliteLog {
     }
 
     fn hash_at(&self, position: Position) -> Pending<'_, Result<Option<Hash>, ReadError>> {
-        Box::pin(read::hash_at(&self.readers, position))
+        self.reader.hash_at(position)
     }
 
     fn stored(
@@ -153,7 +149,7 @@ impl Feed for SqliteLog {
         after: Position,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
-        Box::pin(read::stored(&self.readers, after, limit))
+        self.reader.stored(after, limit)
     }
 
     fn stored_stream(
@@ -162,7 +158,7 @@ impl Feed for SqliteLog {
         from: Revision,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
-        Box::pin(read::stream(&self.readers, stream, from, Some(limit)))
+        self.reader.stored_stream(stream, from, limit)
     }
 
     fn batches(
@@ -170,6 +166,6 @@ impl Feed for SqliteLog {
         after: u64,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredBatch>, ReadError>> {
-        Box::pin(read::batches(&self.readers, after, limit))
+        self.reader.batches(after, limit)
     }
 }

@@ -9,6 +9,7 @@
     reason = "a suite fails by panicking, on histories of its own making, and each assertion counts as a branch"
 )]
 
+mod booked;
 mod bookings;
 pub mod feed;
 pub mod history;

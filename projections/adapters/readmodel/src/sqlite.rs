@@ -2,8 +2,12 @@
 //! the log's writer.
 //!
 //! One connection writes, a few read; in WAL mode neither waits for the other. `synchronous` is
-//! `NORMAL`: a power cut may take the last commits, but never a part of one, and what is lost is
-//! folded from the log again, from the checkpoint that was lost with it.
+//! `NORMAL`: a commit is not flushed, a checkpoint is. A crash of the process loses nothing. A power
+//! cut may take the last commits, whole and from the end, never a part of one; their checkpoint went
+//! with them, so they are folded from the log again, and the log is flushed before anybody is
+//! answered. The same events give the same documents, changes and cursors: whoever was sent news
+//! with a position that the file lost finds the same news at the same position later, and a read
+//! that names that position waits until the views are there again.
 
 mod changes;
 pub mod migrations;
@@ -35,6 +39,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many reads run at once.
 const READERS: u32 = 4;
 
+/// The most pages that the writer keeps in memory. A page of events that changes more than that
+/// writes some of its pages twice.
+const WRITER_CACHE_KIB: u32 = 8_192;
+
+/// The most pages that each reader keeps in memory.
+const READER_CACHE_KIB: u32 = 2_048;
+
+/// After so many pages the write-ahead log is moved into the file: each page once, however often
+/// commits have changed it. Of 4 KiB, so the log stays near 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// How many rows a reader's thread hands over before it waits for them to be taken.
+const ROWS_AHEAD: usize = 256;
+
 /// The read model in `views.db`.
 #[derive(Debug, Clone)]
 pub struct SqliteReadStore {
@@ -62,12 +80,22 @@ impl SqliteReadStore {
                     Box::pin(async move { Ok(clean) })
                 })
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(unavailable)?;
+        let one = options
+            .clone()
+            .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+            // What one statement would take back if it failed: its own pages, never a file.
+            .pragma("temp_store", "MEMORY");
+        let writer = pool(1).connect_with(one).await.map_err(unavailable)?;
         migrations::MIGRATIONS
             .run(&writer)
             .await
             .map_err(|why| StoreError::Damaged(why.to_string()))?;
-        let readers = options.create_if_missing(false).read_only(true);
+        let readers = options
+            .create_if_missing(false)
+            .read_only(true)
+            .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+            .row_buffer_size(ROWS_AHEAD);
         let readers = pool(READERS).connect_with(readers).await.map_err(unavailable)?;
         Ok(Self { writer, readers })
     }
@@ -160,13 +188,50 @@ impl ReadStore for SqliteReadStore {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_domain::ids::Epoch;
+    use holdfast_domain::ids::{Epoch, PrincipalId};
     use holdfast_domain::log::{Hash, Position};
+    use holdfast_domain::time::Timestamp;
     use holdfast_projections::document::{Document, Indexes};
-    use holdfast_projections::ports::{RowWrite, Target};
+    use holdfast_projections::ports::{Change, RowWrite, Target};
     use holdfast_projections::registry::Checkpoint;
 
     use super::*;
+
+    #[tokio::test]
+    async fn no_topic_outlives_its_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteReadStore::open(folder.path()).await.unwrap();
+        let me = |n| Topic::Me(PrincipalId::from_uuid(uuid::Uuid::from_u128(n)));
+        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let mut expected = None;
+        for position in (1..=4).map(Position) {
+            let change = |topics, count| Change {
+                cursor: Cursor::of(position, 1, count),
+                topics,
+                view: "v".to_owned(),
+                key: Key::new("a"),
+                data: None,
+                accepted_at: Timestamp::MIN,
+            };
+            let next = Checkpoint { position, epoch, hash: Hash::ZERO };
+            let page = Page {
+                target: Target::Live,
+                registry: 0,
+                expected: expected.replace(next),
+                next,
+                writes: vec![],
+                changes: vec![change(vec![me(1), me(2)], 0), change(vec![me(1)], 1)],
+                parked: vec![],
+            };
+            store.commit(page).await.unwrap();
+        }
+        store.trim(Retention { positions: 1, age: None }).await.unwrap();
+        let left: Vec<i64> = sqlx::query_scalar("SELECT position FROM change_topics")
+            .fetch_all(&store.writer)
+            .await
+            .unwrap();
+        assert_eq!(left, [4, 4, 4]);
+    }
 
     #[tokio::test]
     async fn a_disk_that_was_full_is_written_again_once_there_is_room() {
@@ -175,26 +240,44 @@ mod tests {
         let build = Alteration::Build { view: "v".to_owned(), version: 1 };
         let registry = store.alter(0, build).await.unwrap();
         let generation = registry.generations[0].id;
-        let position = Position(1);
         let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
-        let document = Document::stored("x".repeat(1 << 20));
-        let page = Page {
+        let large = || Document::stored("x".repeat(1 << 20));
+        let page = |expected: Option<Checkpoint>, position| Page {
             target: Target::Generation(generation),
             registry: registry.revision,
-            expected: None,
+            expected,
             next: Checkpoint { position, epoch, hash: Hash::ZERO },
-            writes: vec![RowWrite {
-                generation,
-                key: Key::new("a"),
-                position,
-                row: Some((document, Indexes::default())),
-            }],
+            writes: vec![],
             changes: vec![],
             parked: vec![],
         };
-        // The limit belongs to the connection, as a full disk does not: the next one has room.
-        sqlx::query("PRAGMA max_page_count = 60").execute(&store.writer).await.unwrap();
-        assert!(matches!(store.commit(page.clone()).await, Err(StoreError::Unavailable(_))));
-        assert_eq!(store.commit(page).await, Ok(()));
+        // After the one SQLite is still in the transaction, after the other it has ended it.
+        let document = Page {
+            writes: vec![RowWrite {
+                generation,
+                key: Key::new("a"),
+                position: Position(1),
+                row: Some((large(), Indexes::default())),
+            }],
+            ..page(None, Position(1))
+        };
+        let news = Page {
+            changes: vec![Change {
+                cursor: Cursor::of(Position(2), 1, 0),
+                topics: vec![],
+                view: "v".to_owned(),
+                key: Key::new("a"),
+                data: Some(large()),
+                accepted_at: Timestamp::MIN,
+            }],
+            ..page(Some(document.next), Position(2))
+        };
+        for (page, full) in [(document, 60), (news, 330)] {
+            let room = |pages: u32| sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            sqlx::query(room(full)).execute(&store.writer).await.unwrap();
+            assert!(matches!(store.commit(page.clone()).await, Err(StoreError::Unavailable(_))));
+            sqlx::query(room(100_000)).execute(&store.writer).await.unwrap();
+            assert_eq!(store.commit(page).await, Ok(()));
+        }
     }
 }

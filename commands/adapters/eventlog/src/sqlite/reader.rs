@@ -22,8 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The log in a data folder, to read.
 #[derive(Debug)]
 pub struct SqliteLogReader {
-    epoch: Epoch,
-    readers: SqlitePool,
+    pub(super) epoch: Epoch,
+    pub(super) readers: SqlitePool,
 }
 
 impl SqliteLogReader {

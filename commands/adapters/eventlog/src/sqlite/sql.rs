@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use holdfast_sqlite::insert::Insert;
+
 macro_rules! event_columns {
     () => {
         "s.name, e.revision, e.position, e.append_end, e.name, e.schema, e.accepted_at_us, \
@@ -71,33 +73,8 @@ pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e
      CROSS JOIN event e ON e.stream = s.id \
      AND e.revision BETWEEN wanted.value ->> 1 AND wanted.value ->> 2";
 
-/// An insert in a few fixed lengths, so that each is prepared once. Rows that are not needed are
-/// bound to nothing and filtered out. A row that cannot stand rolls the commit back; only to undo
-/// a part of it SQLite would have to copy every page that the statement touches.
-#[derive(Debug)]
-pub(super) struct Insert {
-    pub(super) columns: usize,
-    by_rows: [(usize, String); 9],
-}
-
-impl Insert {
-    fn new(before: &str, into: &str, columns: usize, conflict: &str) -> Self {
-        let row = format!("({})", vec!["?"; columns].join(", "));
-        let by_rows = [1, 2, 4, 8, 16, 32, 64, 128, 256].map(|rows| {
-            let values = vec![row.as_str(); rows].join(", ");
-            let from = format!("SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL");
-            (rows, format!("{before}{into} {from}{conflict}"))
-        });
-        Self { columns, by_rows }
-    }
-
-    /// The shortest statement that takes `rows` rows, or else the longest; and how many it takes.
-    pub(super) fn for_rows(&'static self, rows: usize) -> (usize, &'static str) {
-        let [.., longest] = &self.by_rows;
-        let fitting = self.by_rows.iter().find(|(length, _)| *length >= rows).unwrap_or(longest);
-        (fitting.0, &fitting.1)
-    }
-}
+// A row that cannot stand rolls the commit back; only to undo a part of it SQLite would have to copy
+// every page that the statement touches.
 
 const EVENTS: &str = "INSERT OR ROLLBACK INTO event (position, stream, revision, append_end, event_id, name, \
      schema, accepted_at_us, metadata, payload, hash)";

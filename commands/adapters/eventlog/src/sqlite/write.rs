@@ -5,7 +5,8 @@ use std::fs::File;
 
 use holdfast_commands::failpoint;
 use holdfast_domain::log::{Head, Position, Revision, StoredBatch, StreamId};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
+use holdfast_sqlite::insert::{Insert, Query};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
 use super::connect::Start;
@@ -14,8 +15,6 @@ use super::{rows, sql};
 use crate::store::{
     AnswerRow, Commit, EventRow, Known, Standing, Stood, Store, StoreError, Stretch, Tail, Wanted,
 };
-
-type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// The writing connection and what it knows without asking.
 #[derive(Debug)]
@@ -56,21 +55,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Inserts all rows, a few hundred at a time.
     async fn insert<T: Sync>(
         &mut self,
-        insert: &'static sql::Insert,
+        insert: &'static Insert,
         rows: &[T],
         bind: impl Fn(Query, &T) -> Query + Send,
     ) -> Result<(), StoreError> {
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let (count, statement) = insert.for_rows(rest.len());
-            let (now, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            let query = filled(sqlx::query(statement), insert, count, now, &bind);
-            query.execute(&mut self.connection).await.map_err(failed)?;
-            rest = later;
-        }
+        insert.run(&mut self.connection, rows, bind).await.map_err(failed)?;
         Ok(())
     }
 
@@ -84,11 +75,8 @@ impl Writer {
         let bind = |query: Query, row: &EventRow<'_>| {
             bind_event(query, row, ids.get(&row.stream).copied())
         };
-        let insert = &sql::INSERT_BATCH_AND_EVENTS;
-        let (count, statement) = insert.for_rows(rows.len());
-        let (first, later) = rows.split_at_checked(count).unwrap_or((rows, &[]));
-        let query = bind_batch(sqlx::query(statement), &batch);
-        let query = filled(query, insert, count, first, &bind);
+        let link = |query| bind_batch(query, &batch);
+        let (query, later) = sql::INSERT_BATCH_AND_EVENTS.first(rows, link, &bind);
         query.execute(&mut self.connection).await.map_err(failed)?;
         self.insert(&sql::INSERT_EVENTS, later, bind).await
     }
@@ -229,19 +217,6 @@ fn standing_row(
         position: Position(rows::number(row, 4)?),
     };
     Ok(((parsed(row.try_get(0)?)?, Revision(rows::number(row, 1)?)), standing))
-}
-
-/// Binds the rows, and nothing for the rows that the statement has beyond them.
-fn filled<T>(
-    query: Query,
-    insert: &sql::Insert,
-    length: usize,
-    rows: &[T],
-    bind: &impl Fn(Query, &T) -> Query,
-) -> Query {
-    let query = rows.iter().fold(query, bind);
-    let empty = length.saturating_sub(rows.len()).saturating_mul(insert.columns);
-    (0..empty).fold(query, |query, _| query.bind(None::<i64>))
 }
 
 fn bind_batch(query: Query, batch: &StoredBatch) -> Query {

@@ -21,22 +21,9 @@ use holdfast_domain::payment::{
     Account, ConfirmOutcome, Payment, PaymentCommand, RefundOutcome, RefundReason,
 };
 use holdfast_domain::policy::CancellationPolicy;
-use holdfast_domain::time::Interval;
 
+use super::booked::Booked;
 use super::world::{Place, World, Writes, record};
-
-/// A booking, as far as it went.
-#[derive(Debug, Clone)]
-pub(super) struct Booked {
-    id: ReservationId,
-    payment: PaymentId,
-    authority: Authority,
-    hold: HoldId,
-    holds: u32,
-    time: Interval,
-    reservation: Reservation,
-    account: Payment,
-}
 
 fn price() -> Money {
     World::terms().price

@@ -1,6 +1,8 @@
 //! A history that could have happened: random commands, decided by the real aggregates, as a log
 //! would have recorded them. The same seed gives the same history.
 
+use std::time::Duration;
+
 use holdfast_domain::log::Recorded;
 
 use super::world::World;
@@ -9,9 +11,22 @@ use super::world::World;
 pub fn history(seed: u64, events: usize) -> Vec<Recorded> {
     let mut world = World::new(seed);
     while world.log.len() < events {
-        world.step();
+        step(&mut world);
     }
     world.log
+}
+
+/// One more thing happens.
+fn step(world: &mut World) {
+    let pause = 1 + world.draw(90);
+    world.now = world.now.plus(Duration::from_secs(pause));
+    match world.draw(40) {
+        0 => world.publish_schedule(),
+        1 => world.schedule_class(),
+        2 => world.pause_or_publish(),
+        3..=15 => world.book(),
+        _ => world.advance(),
+    }
 }
 
 #[cfg(test)]

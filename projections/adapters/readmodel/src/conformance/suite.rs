@@ -22,6 +22,8 @@ pub async fn passes<S: ReadStore>(open: impl AsyncFn() -> S) {
     pages::documents_are_put_replaced_and_taken_away(&open().await).await;
     pages::a_building_generation_has_a_checkpoint_of_its_own(&open().await).await;
     reads::a_list_is_ordered_filtered_and_paged(&open().await).await;
+    reads::a_partys_list_has_both_sides_in_order_and_nothing_twice(&open().await).await;
+    reads::a_document_is_found_where_its_columns_say_now(&open().await).await;
     reads::what_is_read_belongs_to_one_position(&open().await).await;
     reads::a_parked_key_is_never_shown(&open().await).await;
     reads::a_scan_shows_everything_once(&open().await).await;

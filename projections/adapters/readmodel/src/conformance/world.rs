@@ -22,7 +22,7 @@ use holdfast_domain::time::zone::{LocalDate, Zone};
 use holdfast_domain::time::{Interval, Timestamp};
 use uuid::Uuid;
 
-use super::bookings::Booked;
+use super::booked::Booked;
 
 /// The events of one append, per stream.
 pub(super) type Writes = Vec<(StreamId, Vec<Event>)>;
@@ -85,19 +85,6 @@ impl World {
             world.open(zone.parse().unwrap());
         }
         world
-    }
-
-    /// One more thing happens.
-    pub(super) fn step(&mut self) {
-        let pause = 1 + self.draw(90);
-        self.now = self.now.plus(Duration::from_secs(pause));
-        match self.draw(40) {
-            0 => self.publish_schedule(),
-            1 => self.schedule_class(),
-            2 => self.pause_or_publish(),
-            3..=15 => self.book(),
-            _ => self.advance(),
-        }
     }
 
     /// A number below `limit`.
@@ -212,7 +199,7 @@ impl World {
         usize::try_from(self.draw(u64::try_from(self.places.len()).unwrap())).unwrap()
     }
 
-    fn publish_schedule(&mut self) {
+    pub(super) fn publish_schedule(&mut self) {
         let index = self.place();
         let place = &mut self.places[index];
         place.schedule_version += 1;
@@ -225,7 +212,7 @@ impl World {
         self.append(vec![(stream, vec![published.into()])]);
     }
 
-    fn pause_or_publish(&mut self) {
+    pub(super) fn pause_or_publish(&mut self) {
         use holdfast_domain::booking::offering::OfferingEvent::{Paused, Published};
         let index = self.place();
         let stream = offering_stream(self.places[index].slot);
@@ -234,7 +221,7 @@ impl World {
     }
 
     /// A class takes its resource's time, and opens its seats, in one append.
-    fn schedule_class(&mut self) {
+    pub(super) fn schedule_class(&mut self) {
         let index = self.place();
         let Place { owner, resource, zone, .. } = self.places[index].clone();
         let held = self.hour();

@@ -1,17 +1,67 @@
 //! Pages in SQLite: the documents that a fold needs, and the one transaction that moves the
 //! checkpoint with everything that follows from it.
 
+use std::sync::LazyLock;
+
 use holdfast_domain::log::Position;
-use holdfast_projections::document::{Document, Key};
+use holdfast_projections::document::{Document, Indexes, Key};
 use holdfast_projections::ports::{Change, Page, Parked, RowWrite, StoreError, Target};
 use holdfast_projections::registry::GenerationId;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
+use holdfast_projections::topic::{Cursor, Topic};
+use holdfast_sqlite::insert::{Insert, Query};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use super::values::{checkpoint, column, id, number, stored, unavailable};
+use super::values::{checkpoint, column, damaged, id, number, stored, unavailable};
 
-/// So many rows go into one statement: enough to make its cost small, few enough for its limits.
-const ROWS: usize = 200;
+macro_rules! put_documents {
+    () => {
+        "INSERT INTO documents (generation, key, position, document, owner, provider, status, \
+         resource, offering, at, until)"
+    };
+}
+
+macro_rules! same_columns {
+    () => {
+        "(documents.owner IS excluded.owner AND documents.provider IS excluded.provider \
+         AND documents.resource IS excluded.resource AND documents.offering IS excluded.offering \
+         AND documents.at IS excluded.at)"
+    };
+}
+
+/// Puts documents that are new, or have their place in every index already.
+static PUT_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
+    let conflict = concat!(
+        " ON CONFLICT (generation, key) DO UPDATE SET position = excluded.position, \
+         document = excluded.document, status = excluded.status, until = excluded.until WHERE ",
+        same_columns!()
+    );
+    Insert::new("", put_documents!(), 11, conflict)
+});
+
+/// Puts the documents that `PUT_DOCUMENTS` left out.
+static MOVE_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
+    let conflict = concat!(
+        " ON CONFLICT (generation, key) DO UPDATE SET position = excluded.position, \
+         document = excluded.document, owner = excluded.owner, provider = excluded.provider, \
+         status = excluded.status, resource = excluded.resource, offering = excluded.offering, \
+         at = excluded.at, until = excluded.until WHERE NOT ",
+        same_columns!()
+    );
+    Insert::new("", put_documents!(), 11, conflict)
+});
+
+// A row that cannot stand takes the whole page with it, which is all or nothing anyway; only to undo
+// a part of it SQLite would have to copy every page that the statement touches.
+
+static PUT_CHANGES: LazyLock<Insert> = LazyLock::new(|| {
+    let into =
+        "INSERT OR ROLLBACK INTO changes (position, ordinal, topics, view, key, data, accepted_at)";
+    Insert::new("", into, 7, "")
+});
+
+static PUT_TOPICS: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new("", "INSERT OR ROLLBACK INTO change_topics (topic, position, ordinal)", 3, "")
+});
 
 /// The documents under these keys that are there.
 pub(super) async fn load(
@@ -19,22 +69,23 @@ pub(super) async fn load(
     generation: GenerationId,
     keys: Vec<Key>,
 ) -> Result<Vec<(Key, Document)>, StoreError> {
-    let mut found = Vec::new();
-    for some in keys.chunks(ROWS) {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT key, document FROM documents");
-        query.push(" WHERE generation = ").push_bind(id(generation)).push(" AND key IN (");
-        let mut list = query.separated(", ");
-        for key in some {
-            list.push_bind(key.as_str());
-        }
-        query.push(")");
-        let rows = query.build().fetch_all(readers).await.map_err(unavailable)?;
-        for row in &rows {
-            let (key, document): (String, String) = (column(row, "key")?, column(row, "document")?);
-            found.push((Key::new(key), Document::stored(document)));
-        }
-    }
-    Ok(found)
+    let wanted: Vec<_> = keys.iter().map(Key::as_str).collect();
+    let wanted = serde_json::to_string(&wanted).map_err(damaged)?;
+    // One text for any number of keys. `CROSS JOIN` keeps the loop over the keys the outer one.
+    let rows = sqlx::query(
+        "SELECT d.key, d.document FROM json_each(?) wanted \
+         CROSS JOIN documents d ON d.generation = ? AND d.key = wanted.value",
+    )
+    .bind(wanted)
+    .bind(id(generation))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    let found = rows.iter().map(|row| {
+        let (key, document): (String, String) = (column(row, "key")?, column(row, "document")?);
+        Ok((Key::new(key), Document::stored(document)))
+    });
+    found.collect()
 }
 
 /// Every parked key.
@@ -63,9 +114,7 @@ pub(super) async fn commit(writer: &SqlitePool, page: Page) -> Result<(), StoreE
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
     advance(&mut transaction, &page).await?;
     let (put, gone): (Vec<_>, Vec<_>) = page.writes.iter().partition(|write| write.row.is_some());
-    for some in put.chunks(ROWS) {
-        put_documents(&mut transaction, some).await?;
-    }
+    put_documents(&mut transaction, &put).await?;
     for write in gone {
         sqlx::query("DELETE FROM documents WHERE generation = ? AND key = ?")
             .bind(id(write.generation))
@@ -74,9 +123,7 @@ pub(super) async fn commit(writer: &SqlitePool, page: Page) -> Result<(), StoreE
             .await
             .map_err(unavailable)?;
     }
-    for some in page.changes.chunks(ROWS) {
-        put_changes(&mut transaction, some).await?;
-    }
+    put_changes(&mut transaction, &page.changes).await?;
     for parked in &page.parked {
         put_parked(&mut transaction, parked).await?;
     }
@@ -116,71 +163,64 @@ async fn advance(connection: &mut SqliteConnection, page: &Page) -> Result<(), S
     if moved.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Moved) }
 }
 
+/// Puts documents. What a change leaves as it was is not written to the indexes again: only rows
+/// whose columns moved take the second statement.
 async fn put_documents(
     connection: &mut SqliteConnection,
     writes: &[&RowWrite],
 ) -> Result<(), StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO documents (generation, key, position, document, owner, provider, status, \
-         resource, offering, at, until) ",
-    );
-    let rows = writes.iter().filter_map(|write| Some((write, write.row.as_ref()?)));
-    query.push_values(rows, |mut row, (write, (document, indexes))| {
-        row.push_bind(id(write.generation))
-            .push_bind(write.key.as_str())
-            .push_bind(stored(write.position.0))
-            .push_bind(document.as_str())
-            .push_bind(indexes.owner.as_deref())
-            .push_bind(indexes.provider.as_deref())
-            .push_bind(indexes.status.as_deref())
-            .push_bind(indexes.resource.as_deref())
-            .push_bind(indexes.offering.as_deref())
-            .push_bind(indexes.at)
-            .push_bind(indexes.until);
-    });
-    query.push(
-        " ON CONFLICT (generation, key) DO UPDATE SET position = excluded.position, \
-         document = excluded.document, owner = excluded.owner, provider = excluded.provider, \
-         status = excluded.status, resource = excluded.resource, offering = excluded.offering, \
-         at = excluded.at, until = excluded.until",
-    );
-    query.build().execute(connection).await.map_err(unavailable)?;
+    let rows: Vec<_> =
+        writes.iter().filter_map(|write| Some((*write, write.row.as_ref()?))).collect();
+    let put = PUT_DOCUMENTS.run(connection, &rows, bind_document).await.map_err(unavailable)?;
+    if put < u64::try_from(rows.len()).unwrap_or(u64::MAX) {
+        MOVE_DOCUMENTS.run(connection, &rows, bind_document).await.map_err(unavailable)?;
+    }
     Ok(())
+}
+
+type DocumentRow<'a> = (&'a RowWrite, &'a (Document, Indexes));
+
+fn bind_document(query: Query, (write, (document, indexes)): &DocumentRow<'_>) -> Query {
+    query
+        .bind(id(write.generation))
+        .bind(write.key.as_str().to_owned())
+        .bind(stored(write.position.0))
+        .bind(document.as_str().to_owned())
+        .bind(indexes.owner.clone())
+        .bind(indexes.provider.clone())
+        .bind(indexes.status.clone())
+        .bind(indexes.resource.clone())
+        .bind(indexes.offering.clone())
+        .bind(indexes.at)
+        .bind(indexes.until)
 }
 
 async fn put_changes(
     connection: &mut SqliteConnection,
     changes: &[Change],
 ) -> Result<(), StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO changes (position, ordinal, topics, view, key, data, accepted_at) ",
-    );
-    query.push_values(changes, |mut row, change| {
-        let topics: Vec<_> = change.topics.iter().map(ToString::to_string).collect();
-        row.push_bind(stored(change.cursor.position.0))
-            .push_bind(stored(change.cursor.ordinal))
-            .push_bind(topics.join(" "))
-            .push_bind(change.view.as_str())
-            .push_bind(change.key.as_str())
-            .push_bind(change.data.as_ref().map(Document::as_str))
-            .push_bind(change.accepted_at.micros());
-    });
-    query.build().execute(&mut *connection).await.map_err(unavailable)?;
+    PUT_CHANGES.run(connection, changes, bind_change).await.map_err(unavailable)?;
     let topics: Vec<_> = changes
         .iter()
         .flat_map(|change| change.topics.iter().map(move |topic| (topic, change.cursor)))
         .collect();
-    for some in topics.chunks(ROWS) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO change_topics (topic, position, ordinal) ");
-        query.push_values(some, |mut row, (topic, cursor)| {
-            row.push_bind(topic.to_string())
-                .push_bind(stored(cursor.position.0))
-                .push_bind(stored(cursor.ordinal));
-        });
-        query.build().execute(&mut *connection).await.map_err(unavailable)?;
-    }
+    let bind = |query: Query, (topic, cursor): &(&Topic, Cursor)| {
+        query.bind(topic.to_string()).bind(stored(cursor.position.0)).bind(stored(cursor.ordinal))
+    };
+    PUT_TOPICS.run(connection, &topics, bind).await.map_err(unavailable)?;
     Ok(())
+}
+
+fn bind_change(query: Query, change: &Change) -> Query {
+    let topics: Vec<_> = change.topics.iter().map(ToString::to_string).collect();
+    query
+        .bind(stored(change.cursor.position.0))
+        .bind(stored(change.cursor.ordinal))
+        .bind(topics.join(" "))
+        .bind(change.view.clone())
+        .bind(change.key.as_str().to_owned())
+        .bind(change.data.as_ref().map(|data| data.as_str().to_owned()))
+        .bind(change.accepted_at.micros())
 }
 
 async fn put_parked(connection: &mut SqliteConnection, parked: &Parked) -> Result<(), StoreError> {

@@ -65,6 +65,64 @@ pub(super) async fn a_list_is_ordered_filtered_and_paged(store: &dyn ReadStore) 
     }
 }
 
+pub(super) async fn a_partys_list_has_both_sides_in_order_and_nothing_twice(store: &dyn ReadStore) {
+    let generation = active(store).await;
+    let writes = vec![
+        put(generation, "both", "1", columns("p", "held", 20)),
+        put(generation, "provided", "1", columns("x", "held", 10)),
+        put(
+            generation,
+            "owned",
+            "1",
+            Indexes { provider: Some(text("q")), ..columns("p", "held", 15) },
+        ),
+        put(generation, "owned only", "1", Indexes { provider: None, ..columns("p", "gone", 30) }),
+        put(generation, "provided only", "1", Indexes { owner: None, ..columns("", "held", 40) }),
+        put(
+            generation,
+            "neither",
+            "1",
+            Indexes { provider: Some(text("q")), ..columns("x", "held", 1) },
+        ),
+    ];
+    store.commit(Page { writes, ..page(store, 1).await }).await.unwrap();
+    let all = Query { party: Some(text("p")), ..Query::default() };
+    let shown = ["provided", "owned", "both", "owned only", "provided only"];
+    assert_eq!(keys(store, all.clone()).await, shown);
+    let after = Some((10, Key::new("provided")));
+    assert_eq!(keys(store, Query { after, limit: 2, ..all.clone() }).await, ["owned", "both"]);
+    let held = Query { status: Some(text("held")), from: Some(15), ..all };
+    assert_eq!(keys(store, held).await, ["owned", "both", "provided only"]);
+}
+
+pub(super) async fn a_document_is_found_where_its_columns_say_now(store: &dyn ReadStore) {
+    let generation = active(store).await;
+    let steps = [
+        (columns("x", "held", 20), "x", ["a", "b"]),
+        // Its place stays, only the rest moves on.
+        (columns("x", "confirmed", 20), "x", ["a", "b"]),
+        (columns("x", "confirmed", 40), "x", ["b", "a"]),
+        (columns("y", "confirmed", 10), "y", ["a", ""]),
+    ];
+    for (position, (indexes, owner, shown)) in (1..).zip(steps) {
+        let document = position.to_string();
+        let status = indexes.status.clone();
+        let writes = vec![
+            put(generation, "a", &document, indexes),
+            put(generation, "b", &document, columns("x", "held", 30)),
+        ];
+        store.commit(Page { writes, ..page(store, position).await }).await.unwrap();
+        let shown: Vec<_> = shown.into_iter().filter(|key| !key.is_empty()).collect();
+        let owned = Query { owner: Some(text(owner)), ..Query::default() };
+        assert_eq!(keys(store, owned.clone()).await, shown);
+        assert!(keys(store, Query { status, ..owned }).await.contains(&text("a")));
+        let found = store.document(VIEW, Key::new("a")).await.unwrap().value;
+        assert_eq!(found, Found::Row(Some(Document::stored(document))));
+    }
+    let gone = Query { owner: Some(text("x")), ..Query::default() };
+    assert_eq!(keys(store, gone).await, ["b"]);
+}
+
 pub(super) async fn what_is_read_belongs_to_one_position(store: &dyn ReadStore) {
     const PAGES: u64 = 150;
     let generation = active(store).await;
