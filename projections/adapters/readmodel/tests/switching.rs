@@ -19,7 +19,7 @@ use holdfast_projections::rebuild::{RebuildError, Rebuilder};
 use holdfast_projections::registry::GenerationState;
 use holdfast_projections::runner::Options;
 use holdfast_projections::topic::Cursor;
-use holdfast_projections::{Projections, Runner};
+use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::MemoryReadStore;
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use tokio_util::sync::CancellationToken;
@@ -125,48 +125,84 @@ async fn documents_of_another_version_are_not_shown_until_this_one_is_filled() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rebuild_beside_a_running_view_is_no_trouble_to_it() {
-    let (folder, (_, late)) = (tempfile::tempdir().unwrap(), log(21));
-    for store in stores(&folder).await {
-        let (feed, _) = log(21);
-        let views = Projections::all();
-        // A pause long enough for trouble to be seen.
-        let patient = Options { pause: Duration::from_millis(200), ..options(20) };
-        let runner = runner(&feed, &store, views.clone(), patient);
-        let (reader, stop) = (runner.reader(), CancellationToken::new());
-        let mut status = reader.watch_status();
-        let work = async {
-            let head = feed.head().await.unwrap().position;
-            reader.wait_for(head, patience()).await.unwrap();
-            let (view, never) = (Arc::clone(&views[0]), CancellationToken::new());
-            let rebuilder = Rebuilder::new(Arc::new(feed.clone()), Arc::clone(&store), 50);
-            let mut appends = late.chunk_by(|one, next| one.append_end == next.append_end);
-            let mut grown = async || {
-                feed.append(appends.next().unwrap());
-                let head = feed.head().await.unwrap().position;
-                reader.wait_for(head, patience()).await.unwrap();
-            };
-            let old = store.registry().await.unwrap().active(view.name()).unwrap().id;
-            let new = rebuilder.begin(view.as_ref()).await.unwrap();
-            grown().await;
-            rebuilder.switch(&view, new, &|_| {}, &never).await.unwrap();
-            grown().await;
-            rebuilder.drop_generation(old).await.unwrap();
-            grown().await;
-            stop.cancel();
-        };
-        let watched = async {
-            tokio::select! {
-                biased;
-                troubled = status.wait_for(|status| status.trouble.is_some()) => {
-                    panic!("{:?}", troubled.unwrap().trouble)
-                }
-                () = work => {}
+/// Runs the views with this pause after trouble while `work` goes on; fails when it sees trouble.
+async fn without_trouble(
+    store: &Arc<dyn ReadStore>,
+    pause: Duration,
+    work: impl AsyncFn(&Rebuilder, &Grown<'_>),
+) {
+    let (feed, late) = log(21);
+    let options = Options { pause, pause_max: pause, ..options(20) };
+    let runner = runner(&feed, store, Projections::all(), options);
+    let (reader, stop) = (runner.reader(), CancellationToken::new());
+    let mut status = reader.watch_status();
+    let grown = Grown { feed: &feed, late: &late, reader: &reader };
+    let worked = async {
+        let rebuilder = Rebuilder::new(Arc::new(feed.clone()), Arc::clone(store), 50);
+        grown.wait().await;
+        tokio::select! {
+            biased;
+            troubled = status.wait_for(|status| status.trouble.is_some()) => {
+                panic!("{:?}", troubled.unwrap().trouble)
             }
-        };
-        let (ended, ()) = tokio::join!(runner.run(stop.clone()), watched);
-        ended.unwrap();
+            () = work(&rebuilder, &grown) => {}
+        }
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(runner.run(stop.clone()), worked);
+    ended.unwrap();
+}
+
+/// A log that grows, and the views that follow it.
+struct Grown<'a> {
+    feed: &'a MemoryFeed,
+    late: &'a [Recorded],
+    reader: &'a Reader,
+}
+
+impl Grown<'_> {
+    /// Until the views have everything.
+    async fn wait(&self) {
+        let head = self.feed.head().await.unwrap().position;
+        self.reader.wait_for(head, patience()).await.unwrap();
+    }
+
+    /// By one append, which the views take.
+    async fn by_one(&self) {
+        let head = self.feed.head().await.unwrap().position;
+        let mut appends = self.late.chunk_by(|one, next| one.append_end == next.append_end);
+        self.feed.append(appends.find(|append| append[0].position > head).unwrap());
+        self.wait().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_beside_running_views_does_not_stop_them() {
+    let (folder, view) = (tempfile::tempdir().unwrap(), Arc::clone(&Projections::all()[0]));
+    for store in stores(&folder).await {
+        // Whoever opened the views again would pause for longer than anybody waits here.
+        without_trouble(&store, Duration::from_hours(1), async |rebuilder, grown| {
+            let new = rebuilder.begin(view.as_ref()).await.unwrap();
+            grown.by_one().await;
+            rebuilder.drop_generation(new).await.unwrap();
+            grown.by_one().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_beside_running_views_is_no_trouble_to_them() {
+    let (folder, view) = (tempfile::tempdir().unwrap(), Arc::clone(&Projections::all()[0]));
+    let never = CancellationToken::new();
+    for store in stores(&folder).await {
+        // Long enough for trouble to be seen.
+        without_trouble(&store, Duration::from_millis(200), async |rebuilder, grown| {
+            let new = rebuilder.begin(view.as_ref()).await.unwrap();
+            rebuilder.switch(&view, new, &|_| {}, &never).await.unwrap();
+            grown.by_one().await;
+        })
+        .await;
     }
 }
 
