@@ -11,7 +11,7 @@ use crate::folding::Binding;
 use crate::follower::{Failpoint, Follower};
 use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
-use crate::rebuild::{RebuildError, Rebuilder};
+use crate::rebuild::{RebuildError, Rebuilder, of};
 use crate::registry::{Alteration, Generation, GenerationId, GenerationState, Registry};
 use crate::status::Status;
 
@@ -50,7 +50,7 @@ impl Opening<'_> {
         for projector in self.projectors {
             let active = registry.active(projector.name());
             if !active.is_some_and(|active| self.folds(active)) {
-                registry = self.fill(projector, &registry, stop).await?;
+                registry = self.fill(projector, stop).await?;
             }
         }
         self.status.send_modify(|status| status.building.clear());
@@ -120,18 +120,23 @@ impl Opening<'_> {
     async fn fill(
         &self,
         projector: &Arc<dyn Projector>,
-        registry: &Registry,
         stop: &CancellationToken,
     ) -> Result<Registry, RebuildError> {
         let rebuilder = Rebuilder::new(Arc::clone(self.feed), Arc::clone(self.store), self.page)
             .with_failpoint(self.failpoint)
             .tolerating_parked();
+        for spoilt in rebuilder.drop_spoilt(projector.as_ref()).await? {
+            tracing::info!(view = projector.name(), generation = spoilt.0, "filling it afresh");
+        }
+        let (registry, parked) = (self.store.registry().await?, self.store.parked().await?);
         let started = registry.generations.iter().filter(|known| {
-            known.state != GenerationState::Active && of(known, projector.as_ref())
+            known.state != GenerationState::Active
+                && of(known, projector.as_ref())
+                && parked.iter().all(|one| one.generation != known.id)
         });
         let generation = match started.map(|known| known.id).max() {
             Some(started) => started,
-            None => self.build(projector.as_ref(), registry).await?,
+            None => self.build(projector.as_ref(), &registry).await?,
         };
         let say = |progress: crate::rebuild::Progress| {
             self.status.send_modify(|status| {
@@ -139,10 +144,6 @@ impl Opening<'_> {
             });
         };
         rebuilder.catch_up(projector, generation, &say, stop).await?;
-        rebuilder.switch(projector, generation, stop).await
+        rebuilder.switch(projector, generation, &say, stop).await
     }
-}
-
-fn of(generation: &Generation, projector: &dyn Projector) -> bool {
-    generation.view == projector.name() && generation.version == projector.version()
 }

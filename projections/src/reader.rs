@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::document::{Document, Key};
 use crate::ports::{ChangePage, Entry, Found, Query, ReadStore, StoreError};
 use crate::published::Published;
+use crate::registry::{GenerationId, GenerationState};
 use crate::status::Status;
 use crate::topic::{Cursor, Topic};
 
@@ -29,7 +30,7 @@ pub enum ReadFailure {
     /// What is stored under the key is known to be untrue.
     #[error("the document {0} cannot be shown until an operator has looked at it")]
     Parked(Key),
-    /// The view is being filled.
+    /// The view is being filled, or what is there is of another version.
     #[error("the view {0} is being built")]
     Building(&'static str),
     /// The store cannot be read now.
@@ -130,6 +131,9 @@ impl Reader {
         }
         let read = self.store.document(view, key.clone()).await?;
         if let Some(generation) = read.generation {
+            if !self.reads(generation).await? {
+                return Err(ReadFailure::Building(view));
+            }
             self.published.cache.read(generation, &key, read.value.clone(), read.position);
         }
         self.settle(read.position).await;
@@ -155,7 +159,11 @@ impl Reader {
         query: Query,
     ) -> Result<At<Vec<Entry>>, ReadFailure> {
         let read = self.store.list(view, query).await?;
-        if read.generation.is_none() {
+        let readable = match read.generation {
+            Some(generation) => self.reads(generation).await?,
+            None => false,
+        };
+        if !readable {
             return Err(ReadFailure::Building(view));
         }
         self.settle(read.position).await;
@@ -171,7 +179,9 @@ impl Reader {
     ) -> Result<News, ReadFailure> {
         let page = self.store.changes(topics, after, limit).await?;
         self.settle(page.now.position).await;
-        if after < page.oldest {
+        // News of another version cannot be told, and is overtaken by the switch to this one.
+        let untold = !page.changes.is_empty() && !self.reads_all().await?;
+        if after < page.oldest || untold {
             return Ok(News::Resync { now: page.now });
         }
         Ok(News::Changes(page))
@@ -180,7 +190,33 @@ impl Reader {
     /// Where a new subscriber starts. Take it before reading what is there already: what changes in
     /// between then comes twice rather than never.
     pub async fn now(&self) -> Result<Cursor, ReadFailure> {
-        Ok(self.store.changes(Some(vec![]), Cursor::START, 0).await?.now)
+        let now = self.store.changes(Some(vec![]), Cursor::START, 0).await?.now;
+        // What memory shows next must not be older than what the subscriber will be told from here.
+        self.settle(now.position).await;
+        Ok(now)
+    }
+
+    /// Whether a generation is one that this build can read: where the version of a view changed,
+    /// the one before it stays active until the new one is filled.
+    async fn reads(&self, generation: GenerationId) -> Result<bool, ReadFailure> {
+        let published = self.published.registry.borrow().clone();
+        let published = published.as_ref().and_then(|known| known.generation(generation));
+        if let Some(known) = published {
+            return Ok(self.published.reads(known));
+        }
+        let stored = self.store.registry().await?;
+        Ok(stored.generation(generation).is_some_and(|known| self.published.reads(known)))
+    }
+
+    /// Whether this build can read every active generation. Once the runner knows them, it can.
+    async fn reads_all(&self) -> Result<bool, ReadFailure> {
+        if self.published.registry.borrow().is_some() {
+            return Ok(true);
+        }
+        let stored = self.store.registry().await?;
+        let mut active =
+            stored.generations.iter().filter(|known| known.state == GenerationState::Active);
+        Ok(active.all(|known| self.published.reads(known)))
     }
 
     /// Waits until memory is not older than what was just read, so that one reader never sees a

@@ -13,7 +13,9 @@ use crate::folding::Binding;
 use crate::follower::{Failpoint, FollowError, Follower, no_failpoint};
 use crate::ports::{Comparison, ReadStore, StoreError, Target};
 use crate::projector::Projector;
-use crate::registry::{Alteration, Checkpoint, GenerationId, GenerationState, Registry};
+use crate::registry::{
+    Alteration, Checkpoint, Generation, GenerationId, GenerationState, Registry,
+};
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,38 @@ impl Rebuilder {
         Err(RebuildError::NeverStill)
     }
 
+    /// The generation to fill: one of this view and version that was begun, or else a new one.
+    pub async fn begin(&self, projector: &dyn Projector) -> Result<GenerationId, RebuildError> {
+        self.drop_spoilt(projector).await?;
+        let registry = self.store.registry().await?;
+        let begun = registry.generations.iter();
+        let begun =
+            begun.filter(|known| known.state == GenerationState::Building && of(known, projector));
+        match begun.map(|known| known.id).max() {
+            Some(begun) => Ok(begun),
+            None => self.start(projector).await,
+        }
+    }
+
+    /// Drops what was begun of this view and version and has parked keys; answers which. A parked
+    /// key stays parked however far its generation is filled, even by a build that could fold it,
+    /// so such a generation could never take over.
+    pub async fn drop_spoilt(
+        &self,
+        projector: &dyn Projector,
+    ) -> Result<Vec<GenerationId>, RebuildError> {
+        let (registry, parked) = (self.store.registry().await?, self.store.parked().await?);
+        let mut dropped = Vec::new();
+        for known in &registry.generations {
+            let begun = known.state == GenerationState::Building && of(known, projector);
+            if begun && parked.iter().any(|one| one.generation == known.id) {
+                self.drop_generation(known.id).await?;
+                dropped.push(known.id);
+            }
+        }
+        Ok(dropped)
+    }
+
     /// Brings a generation to where the live views are.
     pub async fn catch_up(
         &self,
@@ -152,10 +186,11 @@ impl Rebuilder {
         &self,
         projector: &Arc<dyn Projector>,
         generation: GenerationId,
+        progress: OnProgress<'_>,
         stop: &CancellationToken,
     ) -> Result<Comparison, RebuildError> {
         for _ in 0..TRIES_MAX {
-            self.catch_up(projector, generation, &|_| {}, stop).await?;
+            self.catch_up(projector, generation, progress, stop).await?;
             let registry = self.store.registry().await?;
             let active = registry.active(projector.name()).map(|known| known.id);
             let active = active.ok_or(RebuildError::NoGeneration(generation.0))?;
@@ -173,10 +208,11 @@ impl Rebuilder {
         &self,
         projector: &Arc<dyn Projector>,
         generation: GenerationId,
+        progress: OnProgress<'_>,
         stop: &CancellationToken,
     ) -> Result<Registry, RebuildError> {
         for _ in 0..TRIES_MAX {
-            let filled = self.catch_up(projector, generation, &|_| {}, stop).await?;
+            let filled = self.catch_up(projector, generation, progress, stop).await?;
             if filled.parked > 0 && !self.tolerates_parked {
                 return Err(RebuildError::Parked(filled.parked));
             }
@@ -221,8 +257,7 @@ impl Rebuilder {
         registry: &Registry,
     ) -> Result<Follower, RebuildError> {
         let known = registry.generation(generation).filter(|known| {
-            let same = known.view == projector.name() && known.version == projector.version();
-            same && known.state != GenerationState::Active
+            of(known, projector.as_ref()) && known.state != GenerationState::Active
         });
         let known = known.ok_or(RebuildError::NoGeneration(generation.0))?;
         let parked = self.store.parked().await?;
@@ -239,4 +274,9 @@ impl Rebuilder {
             failpoint: self.failpoint,
         })
     }
+}
+
+/// Whether a generation is of this view and version.
+pub(crate) fn of(generation: &Generation, projector: &dyn Projector) -> bool {
+    generation.view == projector.name() && generation.version == projector.version()
 }

@@ -4,6 +4,8 @@
 //! advance together, in one transaction per page, from one checkpoint. A generation that is being
 //! built, or that was replaced, has a checkpoint of its own.
 
+use std::collections::BTreeSet;
+
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Hash, Position};
 
@@ -81,6 +83,15 @@ impl Registry {
         self.generations
             .iter()
             .find(|known| known.view == view && known.state == GenerationState::Active)
+    }
+
+    /// Whether readers see the same generations in both.
+    pub fn shows_same(&self, other: &Self) -> bool {
+        let shown = |registry: &Self| -> BTreeSet<GenerationId> {
+            let known = registry.generations.iter();
+            known.filter(|one| one.state == GenerationState::Active).map(|one| one.id).collect()
+        };
+        shown(self) == shown(other)
     }
 
     /// The generation of that number.

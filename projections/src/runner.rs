@@ -57,6 +57,9 @@ impl Default for Options {
     }
 }
 
+/// What the store says when the registry changed, or another runner committed.
+const MOVED: FollowError = FollowError::Store(StoreError::Moved);
+
 /// Keeps the live views up to date.
 #[derive(Debug)]
 pub struct Runner {
@@ -75,11 +78,13 @@ impl Runner {
         projectors: Vec<Arc<dyn Projector>>,
         options: Options,
     ) -> Self {
+        let versions = projectors.iter().map(|view| (view.name(), view.version()));
         let published = Arc::new(Published {
             cache: Cache::new(options.cache_bytes),
             position: watch::Sender::new(Position::START),
             status: watch::Sender::new(Status::starting()),
             registry: watch::Sender::new(None),
+            versions: versions.collect(),
         });
         Self { feed, store, projectors, options, published }
     }
@@ -112,7 +117,10 @@ impl Runner {
 
     /// Says in the log and the status why it does not go on, for now or for good.
     fn say(&self, why: &FollowError) {
-        if why.passes() {
+        if *why == MOVED {
+            // A switch, or another runner: nothing is wrong, and readers are served meanwhile.
+            tracing::info!("other views are read now, or another runner was first; opening anew");
+        } else if why.passes() {
             self.falter(why);
         } else {
             self.halt(why);
@@ -145,7 +153,7 @@ impl Runner {
             Err(RebuildError::Stopped) => return Ok(()),
             // Another runner filled, or let take over, what this one was about to.
             Err(RebuildError::NeverStill | RebuildError::NoGeneration(_)) => {
-                return Err(FollowError::Store(StoreError::Moved));
+                return Err(MOVED);
             }
             Err(why @ RebuildError::Parked(_)) => {
                 return Err(FollowError::Store(StoreError::Refused(why.to_string())));
@@ -163,9 +171,11 @@ impl Runner {
             else {
                 break;
             };
-            match follower.take(&events?).await? {
-                Some(taken) => self.publish(&follower, Some(taken)),
-                None => self.idle(&follower, stop).await?,
+            match follower.take(&events?).await {
+                Ok(Some(taken)) => self.publish(&follower, Some(taken)),
+                Ok(None) => self.idle(&mut follower, stop).await?,
+                Err(MOVED) => self.registered(&mut follower).await?,
+                Err(why) => return Err(why),
             }
             if looked.elapsed() >= self.options.look_again {
                 self.look().await?;
@@ -203,7 +213,11 @@ impl Runner {
     }
 
     /// There is nothing to read: note where the log ends, and wait until it calls.
-    async fn idle(&self, follower: &Follower, stop: &CancellationToken) -> Result<(), FollowError> {
+    async fn idle(
+        &self,
+        follower: &mut Follower,
+        stop: &CancellationToken,
+    ) -> Result<(), FollowError> {
         let position = follower.position();
         if self.look().await? > position {
             return Ok(());
@@ -215,11 +229,25 @@ impl Runner {
         let called = tokio::time::timeout(self.options.look_again, self.feed.changed(position));
         if let Some(Err(_quiet)) = stop.run_until_cancelled(called).await {
             // Nobody called for a while: see whether the views were switched meanwhile.
-            let registry = self.store.registry().await?;
-            if registry.revision != follower.registry {
-                return Err(FollowError::Store(StoreError::Moved));
+            if self.store.registry().await?.revision != follower.registry {
+                return self.registered(follower).await;
             }
         }
+        Ok(())
+    }
+
+    /// The registry changed. Where generations came or went that nobody reads, as in a rebuild, the
+    /// follower goes on where it is; otherwise the views have to be opened again.
+    async fn registered(&self, follower: &mut Follower) -> Result<(), FollowError> {
+        let registry = self.store.registry().await?;
+        let before = self.published.registry.borrow().clone();
+        let same = before.is_some_and(|before| before.shows_same(&registry));
+        let moved = registry.live != follower.checkpoint || registry.revision == follower.registry;
+        if !same || moved {
+            return Err(MOVED);
+        }
+        follower.registry = registry.revision;
+        self.published.registry.send_replace(Some(Arc::new(registry)));
         Ok(())
     }
 

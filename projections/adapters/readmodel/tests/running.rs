@@ -108,9 +108,9 @@ async fn a_poisoned_key_is_parked_and_the_rest_goes_on_until_a_rebuild_heals_it(
         let (right, stop) = (Arc::clone(&Projections::all()[0]), CancellationToken::new());
         let rebuilder = Rebuilder::new(Arc::new(feed.clone()), Arc::clone(&store), 100);
         let generation = rebuilder.start(right.as_ref()).await.unwrap();
-        let found = rebuilder.compare(&right, generation, &stop).await.unwrap();
+        let found = rebuilder.compare(&right, generation, &|_| {}, &stop).await.unwrap();
         assert_eq!((found.different, found.examples), (1, vec![Key::new(poisoned)]));
-        rebuilder.switch(&right, generation, &stop).await.unwrap();
+        rebuilder.switch(&right, generation, &|_| {}, &stop).await.unwrap();
         let reader = run_to_head(&feed, &store, Projections::all(), 50).await;
         assert!(reader.document("reservations", Key::new(poisoned)).await.unwrap().value.is_some());
         assert_eq!(reader.status().parked, 0);
@@ -140,15 +140,15 @@ async fn a_rebuild_beside_a_running_view_takes_over_is_taken_back_and_dropped() 
             // The log grows while the new generation fills.
             feed.append(late);
             let head = feed.head().await.unwrap().position;
-            let found = rebuilder.compare(&view, new, &never).await.unwrap();
+            let found = rebuilder.compare(&view, new, &|_| {}, &never).await.unwrap();
             assert_eq!((found.different, found.left), (0, found.right));
             assert!(found.left_rows > 10);
-            let registry = rebuilder.switch(&view, new, &never).await.unwrap();
+            let registry = rebuilder.switch(&view, new, &|_| {}, &never).await.unwrap();
             assert_eq!(registry.active("reservations").unwrap().id, new);
             reader.wait_for(head, patience()).await.unwrap();
             let told = reader.changes(None, before, 10).await.unwrap();
             assert!(matches!(told, News::Resync { .. }), "who read the old one reads again");
-            rebuilder.switch(&view, old, &never).await.unwrap();
+            rebuilder.switch(&view, old, &|_| {}, &never).await.unwrap();
             assert!(rebuilder.drop_generation(old).await.is_err(), "it is read again");
             rebuilder.drop_generation(new).await.unwrap();
             stop.cancel();
