@@ -42,6 +42,8 @@ pub fn serve(text: web::Bytes) -> impl FnOnce(&mut web::ServiceConfig) {
             .config(utoipa_swagger_ui::Config::from("/openapi.json"));
         services
             .route("/openapi.json", web::get().to(description))
+            // Whoever opens the printed address in a browser should see something.
+            .route("/", web::get().to(to_page))
             .route("/docs", web::get().to(to_page))
             .service(page);
     }

@@ -137,6 +137,7 @@ pub const ROUTES: &[Row] = &[
         ownership: Ownership::Caller,
         ..public(STREAM_PATH, RateClass::Normal)
     },
+    page("/"),
     page("/openapi.json"),
     page("/docs"),
     page(DOCS_PATH),

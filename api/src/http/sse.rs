@@ -42,8 +42,10 @@ pub(crate) struct Wanted {
     stream: Option<String>,
 }
 
-/// Changes as server-sent events: `event` is `change`, `resync` or `error`, `data` the frame of the
-/// socket's protocol, `id` the cursor.
+/// The same as server-sent events.
+///
+/// `event` is `change`, `resync` or `error`, `data` the frame of the socket's protocol, `id` the cursor
+/// of all topics together. The topics are those of `/v1/ws`.
 #[utoipa::path(tag = "pushes", params(
     ("topics" = String, Query, description = "Names of topics, by comma"),
     ("type" = Option<String>, Query, description = "Of `events`: the start of stored names"),

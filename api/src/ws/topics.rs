@@ -54,7 +54,7 @@ impl Subject {
 pub async fn may_hear(state: &State, caller: &Caller, subject: Subject) -> Result<bool, Problem> {
     let overseer = caller.has(Role::Auditor) || caller.has(Role::Admin);
     match subject {
-        Subject::Events => Ok(caller.has(Role::Auditor)),
+        Subject::Events => Ok(overseer),
         Subject::Projections | Subject::Changes(Topic::Projections) => Ok(caller.has(Role::Admin)),
         Subject::Changes(Topic::Me(id)) => Ok(id == caller.principal),
         Subject::Changes(Topic::Reservation(id)) => {

@@ -19,9 +19,14 @@ use crate::state::State;
 /// The protocol that is spoken.
 pub const PROTOCOL: &str = "holdfast.v1";
 
-/// A socket: changes are pushed as they are committed. Protocol `holdfast.v1`, text frames of JSON.
-/// The token stands in the `Authorization` header or in the first message within five seconds,
-/// `{"op":"auth","token":…}`.
+/// A socket: changes are pushed as they are committed.
+///
+/// Protocol `holdfast.v1`, text frames of JSON. The token stands in the `Authorization` header or in
+/// the first message within five seconds, `{"op":"auth","token":…}`. Then
+/// `{"op":"subscribe","topic":…,"from":"<cursor>"}` hears of `me`, `reservation:<id>`,
+/// `resource:<id>:calendar`, `offering:<id>:slots`, `projections` (admins) or `events` (auditors, admins);
+/// `from` may be left out. Each `change` carries a cursor to come back with; `resync` asks to read the
+/// topic again.
 #[utoipa::path(tag = "pushes", responses(
     (status = 101, description = "The protocol is holdfast.v1 from here on"),
     (status = 400, description = "No upgrade, another protocol, or a query string"),

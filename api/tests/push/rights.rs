@@ -102,6 +102,7 @@ async fn a_topic_that_is_not_ones_own_is_forbidden_whether_it_exists_or_not() {
         let mut overseer = scene.socket(person(4), &[role]).await;
         overseer.listen(&booking).await;
         overseer.listen(&calendar).await;
+        overseer.listen("events").await;
     }
     assert!(scene.running.stop().await);
 }
