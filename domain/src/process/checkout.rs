@@ -4,7 +4,8 @@
 //! | --- | --- | --- | --- |
 //! | nothing in flight | held | deadline passed | expire seat and paper |
 //! | confirming, the caller's | payment in flight | pinned | capture |
-//! | confirming or unknown, due | any | any | capture again, or read |
+//! | confirming or unknown, due | any | live | capture again, or read |
+//! | confirming or unknown, due | any | gone | read for the last time: nothing is captured any more |
 //! | declined | payment in flight | pinned | unpin, back to held |
 //! | under review, or unknown | payment in flight | pin lapsed | expire seat and paper |
 //! | captured | held, in flight | live | sell the seat, confirm |
@@ -21,6 +22,7 @@ use crate::decider::Decider;
 use crate::event::Event;
 use crate::ids::{HoldId, PaymentId, RefundId};
 use crate::payment::{Account, Attempt, Payment, PaymentCommand, RefundReason, Stage};
+use crate::process::retry::Ask;
 use crate::process::{Call, Situation, Step, retry};
 use crate::stream::StreamId;
 use crate::time::Timestamp;
@@ -70,6 +72,11 @@ fn in_flight(
     if !own && situation.now < attempt.next_step_at {
         return earlier(Step::Wait(attempt.next_step_at), lapse(situation));
     }
+    // Nothing may be taken for a seat that is gone. It was pinned for longer than an authorisation
+    // lives, so what the provider does not know of by now never arrived and never will.
+    let claim = situation.inventory.claim(situation.paper.hold);
+    let stands = claim.is_some_and(|claim| claim.is_live(situation.now));
+    let ask = if stands { retry::ask(attempt.tries) } else { Ask::ReadFinally };
     Step::Call(Call::Capture {
         order,
         attempt: attempt.number,
@@ -77,7 +84,7 @@ fn in_flight(
         amount: account.amount,
         idempotency_key: attempt.idempotency_key.clone(),
         tries: attempt.tries,
-        ask: retry::ask(attempt.tries),
+        ask,
     })
 }
 
