@@ -91,6 +91,16 @@ pub enum Refusal {
         /// The provider's code.
         code: String,
     },
+    /// The money was taken when the seat was gone, and goes back.
+    #[error("the seat was gone when the money came; it is returned")]
+    PaymentReturned {
+        /// What is being returned.
+        pending: Money,
+        /// What was returned.
+        returned: Money,
+        /// What the provider of payments would not return, and is owed.
+        owed: Money,
+    },
     /// The sum is beyond what can be represented.
     #[error("the amount is out of range")]
     AmountOutOfRange,

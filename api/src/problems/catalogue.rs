@@ -180,6 +180,8 @@ problems! {
         "The payment was confirmed before, with another authorisation." "Read the payment.";
     UnderReview "under_review" 409 "The payment is under review"
         "The provider's reports contradict each other; a person has to look." "Wait, or write to the provider.";
+    PaymentReturned "payment_returned" 409 "The seat is gone, and the money goes back"
+        "The money was taken when the seat was gone; `refund_pending`, `refunded` and `refund_owed` say where it is." "Read the payment; reserve again.";
     InvalidRefundAmount "invalid_refund_amount" 409 "That much cannot be returned"
         "The amount is nothing, or more than there is left to return, given as `refundable`." "Send an amount up to `refundable`.";
     AmountOutOfRange "amount_out_of_range" 422 "The sum cannot be represented"

@@ -68,6 +68,7 @@ pub(crate) fn customer_moves(node: &Node, customer: usize, next: &mut Vec<(Strin
             order: about.payment.unwrap(),
             payment_key: format!("key-{attempts}"),
             amount: price(),
+            started_before: false,
         };
         if let Ok(outcome) = after.decide(&confirm)
             && let Step::Call(call) = outcome.step
