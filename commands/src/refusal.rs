@@ -91,8 +91,11 @@ pub enum Refusal {
         /// The provider's code.
         code: String,
     },
-    /// The money was taken when the seat was gone, and goes back.
-    #[error("the seat was gone when the money came; it is returned")]
+    /// Money under review cannot pay for a seat that is not held any more.
+    #[error("the seat is not held any more")]
+    SeatNotHeld,
+    /// The money was taken, but there is no seat for it, and it goes back.
+    #[error("there is no seat for the money; it is returned")]
     PaymentReturned {
         /// What is being returned.
         pending: Money,

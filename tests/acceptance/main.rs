@@ -22,4 +22,5 @@ mod parties;
 mod payment_keys;
 mod payments;
 mod rebuild;
+mod reviews;
 mod roles;

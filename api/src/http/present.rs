@@ -225,6 +225,7 @@ pub(crate) fn payment_summary(order_id: PaymentId, account: &Account) -> Payment
         captured: account.captured,
         refunded: account.refunded(),
         refund_pending: account.refund_pending(),
+        refund_owed: account.refund_owed(),
         last_decline: account.last_decline.clone(),
     }
 }

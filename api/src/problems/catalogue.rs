@@ -180,8 +180,12 @@ problems! {
         "The payment was confirmed before, with another authorisation." "Read the payment.";
     UnderReview "under_review" 409 "The payment is under review"
         "The provider's reports contradict each other; a person has to look." "Wait, or write to the provider.";
-    PaymentReturned "payment_returned" 409 "The seat is gone, and the money goes back"
-        "The money was taken when the seat was gone; `refund_pending`, `refunded` and `refund_owed` say where it is." "Read the payment; reserve again.";
+    NotUnderReview "not_under_review" 409 "The payment is not under review"
+        "There is nothing to decide, or it was decided otherwise before." "Read the payment.";
+    SeatNotHeld "seat_not_held" 409 "The seat is not held any more"
+        "The time for which the seat was kept is over, so the money cannot pay for it." "Decide to return the money.";
+    PaymentReturned "payment_returned" 409 "There is no seat for the money, and it goes back"
+        "The money was taken when the seat was gone, or in an amount that was not accepted; `refund_pending`, `refunded` and `refund_owed` say where it is." "Read the payment; reserve again.";
     InvalidRefundAmount "invalid_refund_amount" 409 "That much cannot be returned"
         "The amount is nothing, or more than there is left to return, given as `refundable`." "Send an amount up to `refundable`.";
     AmountOutOfRange "amount_out_of_range" 422 "The sum cannot be represented"

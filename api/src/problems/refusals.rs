@@ -104,6 +104,7 @@ impl From<PaymentRefusal> for Problem {
             }
             PaymentRefusal::PaymentInFlight => Self::new(Code::PaymentInFlight),
             PaymentRefusal::AlreadyConfirmed => Self::new(Code::AlreadyConfirmed),
+            PaymentRefusal::NotUnderReview => Self::new(Code::NotUnderReview),
             PaymentRefusal::UnderReview => Self::new(Code::UnderReview),
             PaymentRefusal::InvalidRefundAmount { refundable } => {
                 Self::new(Code::InvalidRefundAmount).with("refundable", refundable)

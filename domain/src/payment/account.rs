@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ConfirmOutcome, PaymentEvent, PaymentRefusal, RefundOutcome, RefundReason};
+use super::{
+    ConfirmOutcome, PaymentEvent, PaymentRefusal, RefundOutcome, RefundReason, ReviewDecision,
+};
 use crate::booking::Authority;
 use crate::ids::{PrincipalId, RefundId, ReservationId};
 use crate::money::Money;
@@ -42,11 +44,15 @@ pub enum Stage {
         payment_key: String,
         /// The provider's name for the movement.
         transaction: String,
+        /// What a person decided, when the amount was not the one asked for.
+        reviewed: Option<ReviewDecision>,
     },
-    /// The provider reports another amount.
+    /// The provider took another amount.
     Review {
-        /// What it reports.
+        /// How much.
         observed: Money,
+        /// The provider's name for the movement.
+        transaction: String,
     },
 }
 
@@ -149,7 +155,7 @@ impl Account {
     /// What can still be returned: captured, less what was, is being, or is owed to be returned.
     pub fn refundable(&self) -> Money {
         let gone = self.sum(|_any| true);
-        self.captured.minus(gone).unwrap_or(Money::zero(self.amount.currency()))
+        self.captured.minus(gone).unwrap_or(Money::zero(self.captured.currency()))
     }
 
     /// The authorisation of the last attempt.
@@ -166,7 +172,7 @@ impl Account {
         self.refunds
             .values()
             .filter(|refund| counts(&refund.stage))
-            .try_fold(Money::zero(self.amount.currency()), |sum, refund| sum.plus(refund.amount))
+            .try_fold(Money::zero(self.captured.currency()), |sum, refund| sum.plus(refund.amount))
             .unwrap_or(self.captured)
     }
 
@@ -191,7 +197,7 @@ impl Account {
             Stage::Open { .. }
             | Stage::Confirming(_)
             | Stage::Unknown(_)
-            | Stage::Review { .. } => Money::zero(self.amount.currency()),
+            | Stage::Review { .. } => Money::zero(self.captured.currency()),
         };
         let fits = !amount.is_zero() && amount.exceeds(refundable) == Ok(false);
         if fits { Ok(()) } else { Err(PaymentRefusal::InvalidRefundAmount { refundable }) }
@@ -307,6 +313,7 @@ impl Account {
                 self.stage = Stage::Captured {
                     payment_key: self.last_key.clone().unwrap_or_default(),
                     transaction: transaction.clone(),
+                    reviewed: None,
                 };
             }
             PaymentEvent::Declined { code, .. } => {
@@ -320,8 +327,19 @@ impl Account {
                     self.stage = Stage::Unknown(attempt);
                 }
             }
-            PaymentEvent::ReviewRequired { observed, .. } => {
-                self.stage = Stage::Review { observed: *observed };
+            PaymentEvent::ReviewRequired { observed, transaction, .. } => {
+                let (observed, transaction) = (*observed, transaction.clone());
+                self.stage = Stage::Review { observed, transaction };
+            }
+            PaymentEvent::ReviewResolved { decision, amount, .. } => {
+                if let Stage::Review { transaction, .. } = &self.stage {
+                    self.captured = *amount;
+                    self.stage = Stage::Captured {
+                        payment_key: self.last_key.clone().unwrap_or_default(),
+                        transaction: transaction.clone(),
+                        reviewed: Some(*decision),
+                    };
+                }
             }
             PaymentEvent::RefundRequested {
                 refund,

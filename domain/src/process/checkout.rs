@@ -8,6 +8,7 @@
 //! | confirming or unknown, due | any | gone | read for the last time: nothing is captured any more |
 //! | declined | payment in flight | pinned | unpin, back to held |
 //! | under review, or unknown | payment in flight | pin lapsed | expire seat and paper |
+//! | reviewed, to be returned | held, in flight | any | let the seat go, expire the paper |
 //! | captured | held, in flight | live | sell the seat, confirm |
 //! | captured | held, in flight | gone | expire the paper; then as below |
 //! | captured, not returned | expired, given up | gone | take a fresh seat and reinstate, or return the money |
@@ -21,7 +22,9 @@ use crate::booking::reservation_stream;
 use crate::decider::Decider;
 use crate::event::Event;
 use crate::ids::{HoldId, PaymentId, RefundId};
-use crate::payment::{Account, Attempt, Payment, PaymentCommand, RefundReason, Stage};
+use crate::payment::{
+    Account, Attempt, Payment, PaymentCommand, RefundReason, ReviewDecision, Stage,
+};
 use crate::process::retry::Ask;
 use crate::process::{Call, Situation, Step, retry};
 use crate::stream::StreamId;
@@ -35,6 +38,7 @@ pub fn next(situation: &Situation<'_>) -> Step {
         Stage::Confirming(attempt) | Stage::Unknown(attempt) => {
             in_flight(situation, order, account, attempt)
         }
+        Stage::Captured { reviewed: Some(ReviewDecision::Return), .. } => let_go(situation),
         Stage::Captured { .. } => captured(situation, order, account),
         Stage::Review { .. } => lapse(situation),
     }
@@ -128,6 +132,20 @@ fn captured(situation: &Situation<'_>, order: PaymentId, account: &Account) -> S
         }
         Paperwork::Expired | Paperwork::Abandoned => late(situation, order, account),
         Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => Step::Rest,
+    }
+}
+
+/// A person decided that the money goes back: nothing is sold for it.
+fn let_go(situation: &Situation<'_>) -> Step {
+    match situation.paper.stage {
+        Paperwork::Held | Paperwork::PaymentInFlight => {
+            let seat = situation.inventory.judge(situation.paper.hold, ClaimCommand::Release);
+            together(situation, seat.unwrap_or_default(), &ReservationCommand::Expire)
+        }
+        Paperwork::Confirmed { .. }
+        | Paperwork::Expired
+        | Paperwork::Abandoned
+        | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
 
