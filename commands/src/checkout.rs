@@ -149,7 +149,7 @@ impl About {
             Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => {
                 Ok(Outcome::answer(200, self.show(world)?))
             }
-            Paperwork::Expired | Paperwork::Abandoned if account.goes_back() => {
+            Paperwork::Expired | Paperwork::Abandoned { .. } if account.goes_back() => {
                 Err(Refusal::PaymentReturned {
                     pending: account.refund_pending(),
                     returned: account.refunded(),
@@ -159,7 +159,7 @@ impl About {
             Paperwork::Held
             | Paperwork::PaymentInFlight
             | Paperwork::Expired
-            | Paperwork::Abandoned => Ok(Outcome::step(Step::Rest)),
+            | Paperwork::Abandoned { .. } => Ok(Outcome::step(Step::Rest)),
         }
     }
 }

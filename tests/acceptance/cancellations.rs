@@ -124,3 +124,24 @@ async fn what_goes_back_depends_on_who_calls_it_off_and_when() {
     assert_eq!(owner.payment(&second).await["refunded"], krw(50_000));
     world.close().await;
 }
+
+/// Whoever gives an unpaid hold back is named: a customer is not said to have given up when the
+/// provider could not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_is_given_back_says_by_whom_and_why() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    let path = format!("/v1/reservations/{}/cancel", text(held.created(), "id"));
+    let told = mentor.caller.post(&path, &json!({"reason": "provider_unavailable"})).await;
+    assert_eq!(told.ok()["status"], "abandoned");
+    let shown = owner.reservation(&held.body).await;
+    for cancellation in [&told.body["cancellation"], &shown["cancellation"]] {
+        assert_eq!(cancellation["by"], "provider");
+        assert_eq!(cancellation["reason"], "provider_unavailable");
+        assert_eq!(cancellation["refund"]["amount"], krw(0));
+        assert_eq!(cancellation["refund"]["because"]["rule"], "nothing_paid");
+    }
+    world.close().await;
+}

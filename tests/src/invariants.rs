@@ -182,7 +182,7 @@ fn somebody_has_something_for_it(history: &History, stream: StreamId, account: &
         Paperwork::Held
         | Paperwork::PaymentInFlight
         | Paperwork::Expired
-        | Paperwork::Abandoned => false,
+        | Paperwork::Abandoned { .. } => false,
     };
     assert!(booked || returned, "{stream} took money for a reservation that is {}", paper.status());
 }

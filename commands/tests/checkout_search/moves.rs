@@ -102,9 +102,9 @@ pub(crate) fn runner_moves(node: &Node, customer: usize, next: &mut Vec<(String,
 }
 
 pub(crate) fn ignores(node: &Node, customer: usize) -> bool {
-    let gone = node
-        .paper(customer)
-        .is_some_and(|paper| matches!(paper.stage, Paperwork::Expired | Paperwork::Abandoned));
+    let gone = node.paper(customer).is_some_and(|paper| {
+        matches!(paper.stage, Paperwork::Expired | Paperwork::Abandoned { .. })
+    });
     node.fault == Fault::LateIgnored && gone
 }
 

@@ -50,7 +50,7 @@ fn without_payment(situation: &Situation<'_>) -> Step {
         Paperwork::PaymentInFlight
         | Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
@@ -98,7 +98,7 @@ fn lapse(situation: &Situation<'_>) -> Step {
         Paperwork::Held | Paperwork::PaymentInFlight => {}
         Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. } => return Step::Rest,
     }
     let hold = situation.paper.hold;
@@ -130,7 +130,7 @@ fn captured(situation: &Situation<'_>, order: PaymentId, account: &Account) -> S
                 Err(_gone) => late(situation, order, account),
             }
         }
-        Paperwork::Expired | Paperwork::Abandoned => late(situation, order, account),
+        Paperwork::Expired | Paperwork::Abandoned { .. } => late(situation, order, account),
         Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
@@ -144,7 +144,7 @@ fn let_go(situation: &Situation<'_>) -> Step {
         }
         Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
@@ -163,7 +163,7 @@ fn late(situation: &Situation<'_>, order: PaymentId, account: &Account) -> Step 
                 .unwrap_or_default();
             together(situation, seat, &ReservationCommand::Expire)
         }
-        Paperwork::Expired | Paperwork::Abandoned => {
+        Paperwork::Expired | Paperwork::Abandoned { .. } => {
             reinstate(situation, account).unwrap_or_else(|| give_back(situation, order, account))
         }
         Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => Step::Rest,
@@ -172,7 +172,8 @@ fn late(situation: &Situation<'_>, order: PaymentId, account: &Account) -> Step 
 
 fn reinstate(situation: &Situation<'_>, account: &Account) -> Option<Step> {
     let (now, booking) = (situation.now, &situation.paper.booking);
-    if now >= booking.booked.start() || matches!(situation.paper.stage, Paperwork::Abandoned) {
+    if now >= booking.booked.start() || matches!(situation.paper.stage, Paperwork::Abandoned { .. })
+    {
         return None;
     }
     let hold = HoldId::derive(situation.reservation, 1);

@@ -267,7 +267,7 @@ impl DueDocument {
                 self.in_flight = false;
                 self.close_all(&[Deadline::Hold, Deadline::Declined, Deadline::Captured]);
             }
-            ReservationEvent::Expired {} | ReservationEvent::Abandoned {} => {
+            ReservationEvent::Expired {} | ReservationEvent::Abandoned { .. } => {
                 self.in_flight = false;
                 self.close_all(&[Deadline::Hold, Deadline::Declined]);
             }

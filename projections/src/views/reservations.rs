@@ -230,7 +230,14 @@ impl ReservationDocument {
             }
             ReservationEvent::Confirmed { .. } => self.status = Status::Confirmed,
             ReservationEvent::Expired {} => self.status = Status::Expired,
-            ReservationEvent::Abandoned {} => self.status = Status::Abandoned,
+            ReservationEvent::Abandoned { by, reason } => {
+                self.status = Status::Abandoned;
+                self.cancellation = Some(CancellationSummary {
+                    by: *by,
+                    reason: *reason,
+                    refund: RefundTerms::nothing_paid(self.quote.total.currency()),
+                });
+            }
             ReservationEvent::Cancelled { by, reason, refund } => {
                 self.status = Status::Cancelled;
                 self.cancellation =

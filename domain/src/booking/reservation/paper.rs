@@ -28,7 +28,7 @@ pub enum Status {
     Confirmed,
     /// The hold ran out.
     Expired,
-    /// The customer gave the hold back.
+    /// The hold was given back, by the customer or for her, before anything was paid.
     Abandoned,
     /// Called off after it was confirmed.
     Cancelled,
@@ -108,8 +108,13 @@ pub enum Stage {
     },
     /// The hold ran out.
     Expired,
-    /// The customer gave the hold back.
-    Abandoned,
+    /// The hold was given back before anything was paid.
+    Abandoned {
+        /// By whom.
+        by: CancelledBy,
+        /// Why.
+        reason: Option<CancellationReason>,
+    },
     /// Called off.
     Cancelled {
         /// By whom.
@@ -129,7 +134,7 @@ impl Paper {
             Stage::PaymentInFlight => Status::PaymentInFlight,
             Stage::Confirmed { .. } => Status::Confirmed,
             Stage::Expired => Status::Expired,
-            Stage::Abandoned => Status::Abandoned,
+            Stage::Abandoned { .. } => Status::Abandoned,
             Stage::Cancelled { .. } => Status::Cancelled,
         }
     }
@@ -196,7 +201,7 @@ impl Paper {
                 };
                 Ok(Cancelled::With(terms.within(refundable)))
             }
-            Stage::Abandoned | Stage::Cancelled { .. } => Ok(Cancelled::Before),
+            Stage::Abandoned { .. } | Stage::Cancelled { .. } => Ok(Cancelled::Before),
             Stage::PaymentInFlight | Stage::Expired => Err(self.invalid()),
         }
     }
@@ -261,17 +266,19 @@ pub(super) fn decide_about(
                 Ok(vec![ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now }])
             }
             Stage::Confirmed { .. } => Ok(vec![]),
-            Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => Err(paper.invalid()),
+            Stage::Expired | Stage::Abandoned { .. } | Stage::Cancelled { .. } => {
+                Err(paper.invalid())
+            }
         },
         ReservationCommand::Expire => match paper.stage {
             Stage::Held | Stage::PaymentInFlight => Ok(vec![ReservationEvent::Expired {}]),
             Stage::Expired => Ok(vec![]),
-            Stage::Confirmed { .. } | Stage::Abandoned | Stage::Cancelled { .. } => {
+            Stage::Confirmed { .. } | Stage::Abandoned { .. } | Stage::Cancelled { .. } => {
                 Err(paper.invalid())
             }
         },
         ReservationCommand::Reinstate { hold, paid, now } => match paper.stage {
-            Stage::Expired | Stage::Abandoned => Ok(vec![
+            Stage::Expired | Stage::Abandoned { .. } => Ok(vec![
                 ReservationEvent::Reinstated { hold: *hold },
                 ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now },
             ]),
@@ -286,7 +293,9 @@ pub(super) fn decide_about(
         ReservationCommand::Cancel { by, quote, reason, refundable, now } => {
             Ok(match paper.cancel(*by, *quote, *refundable, *now)? {
                 Cancelled::Before => vec![],
-                Cancelled::Abandoned => vec![ReservationEvent::Abandoned {}],
+                Cancelled::Abandoned => {
+                    vec![ReservationEvent::Abandoned { by: *by, reason: *reason }]
+                }
                 Cancelled::With(refund) => {
                     vec![ReservationEvent::Cancelled { by: *by, reason: *reason, refund }]
                 }

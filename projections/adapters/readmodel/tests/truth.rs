@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use holdfast_domain::booking::calendar::{Calendar, CalendarEvent, Holder};
 use holdfast_domain::booking::hold::Phase;
-use holdfast_domain::booking::reservation::{Paper, Reservation, Status};
+use holdfast_domain::booking::reservation::{
+    CancellationReason, CancelledBy, Paper, Reservation, Stage as Paperwork, Status,
+};
 use holdfast_domain::booking::session::{Session, SessionEvent};
 use holdfast_domain::decider::Decider;
 use holdfast_domain::event::Event;
@@ -96,6 +98,19 @@ async fn at_several_places(seed: u64, check: impl AsyncFn(&Truth, &Reader)) {
     }
 }
 
+/// Who called a booking off, and why.
+fn called_off(paper: &Paper) -> Option<(CancelledBy, Option<CancellationReason>)> {
+    match paper.stage {
+        Paperwork::Abandoned { by, reason } | Paperwork::Cancelled { by, reason, .. } => {
+            Some((by, reason))
+        }
+        Paperwork::Held
+        | Paperwork::PaymentInFlight
+        | Paperwork::Confirmed { .. }
+        | Paperwork::Expired => None,
+    }
+}
+
 #[tokio::test]
 async fn reservations_and_payments_say_what_their_aggregates_say() {
     at_several_places(21, async |truth, reader| {
@@ -105,18 +120,28 @@ async fn reservations_and_payments_say_what_their_aggregates_say() {
             let (document, account) = (shown.get(&id.to_string()).unwrap(), truth.account(paper));
             assert_eq!(document.status, paper.status());
             assert_eq!(document.quote, paper.booking.quote);
-            let cancelled = paper.status() == Status::Cancelled;
-            assert_eq!(document.cancellation.is_some(), cancelled);
+            let told = document.cancellation.as_ref().map(|told| (told.by, told.reason));
+            assert_eq!(told, called_off(paper));
             let summary = document.payment.as_ref().unwrap();
             assert_eq!(
-                (summary.captured, summary.refunded, summary.refund_pending),
-                (account.captured, account.refunded(), account.refund_pending())
+                (summary.captured, summary.refunded, summary.refund_pending, summary.refund_owed),
+                (
+                    account.captured,
+                    account.refunded(),
+                    account.refund_pending(),
+                    account.refund_owed()
+                )
             );
             let key = holdfast_projections::document::Key::new(summary.order_id);
             let payment = reader.value::<PaymentDocument>("payments", key).await.unwrap();
             let payment = payment.value.unwrap();
             assert_eq!(payment.status, summary.status);
             assert_eq!(payment.refund_owed, account.refund_owed());
+            assert_eq!(payment.captured, account.captured);
+            let decided = payment.review.as_ref().and_then(|review| review.decision);
+            assert_eq!(decided, account.reviewed());
+            let observed = payment.review.as_ref().map(|review| review.observed);
+            assert_eq!(observed.filter(|_| decided.is_none()), account.observed());
             assert_eq!(payment.refunds.len(), account.refunds.len());
         }
     })
