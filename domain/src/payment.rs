@@ -295,6 +295,12 @@ pub enum PaymentRefusal {
     /// There is no review to decide about, or it was decided otherwise.
     #[error("the payment is not under review")]
     NotUnderReview,
+    /// It was returned in parts as often as a payment is.
+    #[error("a payment is returned in at most {max} parts")]
+    TooManyRefunds {
+        /// How often it can be.
+        max: usize,
+    },
     /// More than there is left to return, or nothing.
     #[error("{refundable} can be refunded")]
     InvalidRefundAmount {
@@ -368,7 +374,7 @@ impl Decider for Payment {
                 if account.refunds.contains_key(refund) {
                     return Ok(vec![]);
                 }
-                account.may_refund(*amount)?;
+                account.may_refund(*amount, *reason)?;
                 Ok(vec![PaymentEvent::RefundRequested {
                     reservation: account.reservation,
                     refund: *refund,

@@ -49,7 +49,7 @@ async fn examples(world: &World) -> Vec<Example> {
     });
     let mut offering = slot_offering(&mentor.resource, 60, 50_000);
     let more = json!({
-        "approval": "instant", "capacity": 10, "min_notice_minutes": 1, "booking_window_days": 90,
+        "kind": "class", "approval": "instant", "capacity": 10, "min_notice_minutes": 1, "booking_window_days": 90,
         "booking_deadline_hours": 1, "hold_minutes": 10,
         "buffers": {"before_minutes": 0, "after_minutes": 10},
         "cancellation_policy": {"grace": null, "tiers": []},

@@ -10,6 +10,10 @@ use crate::ids::{PrincipalId, RefundId, ReservationId};
 use crate::money::Money;
 use crate::time::Timestamp;
 
+/// In how many parts a payment is returned out of goodwill, at most: everything that shows a payment
+/// shows all of them.
+pub const GOODWILL_MAX: usize = 100;
+
 /// One try to take the money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -191,7 +195,15 @@ impl Account {
         }
     }
 
-    pub(super) fn may_refund(&self, amount: Money) -> Result<(), PaymentRefusal> {
+    pub(super) fn may_refund(
+        &self,
+        amount: Money,
+        reason: RefundReason,
+    ) -> Result<(), PaymentRefusal> {
+        // What is owed for another reason is returned in any case.
+        if reason == RefundReason::Goodwill && self.refunds.len() >= GOODWILL_MAX {
+            return Err(PaymentRefusal::TooManyRefunds { max: GOODWILL_MAX });
+        }
         let refundable = match self.stage {
             Stage::Captured { .. } => self.refundable(),
             Stage::Open { .. }

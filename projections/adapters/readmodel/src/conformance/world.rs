@@ -200,7 +200,8 @@ impl World {
     ) -> OfferingId {
         let id = OfferingId::from_uuid(self.fresh());
         let mut offering = Offering::default();
-        let (title, terms) = ("A lesson".to_owned(), Self::terms());
+        let capacity = Self::terms().capacity.filter(|_| kind == OfferingKind::Class);
+        let (title, terms) = ("A lesson".to_owned(), Terms { capacity, ..Self::terms() });
         let draft = OfferingCommand::Draft { provider, resource, title, kind, terms };
         let mut events = record(&mut offering, &draft);
         events.extend(record(&mut offering, &OfferingCommand::Publish { by: provider }));
@@ -240,8 +241,8 @@ impl World {
         let held = self.hour();
         let id = SessionId::from_uuid(self.fresh());
         let (now, block) = (self.now, HoldId::of_session(id));
-        let take =
-            CalendarCommand::Block { hold: block, session: id, blocks: held, capacity: 1, now };
+        let (session, blocks) = (id, Self::terms().blocks(held));
+        let take = CalendarCommand::Block { hold: block, session, blocks, capacity: 1, now };
         let taken = record(self.calendars.entry(resource).or_default(), &take);
         if taken.is_empty() {
             return;
