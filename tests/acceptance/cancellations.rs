@@ -145,3 +145,24 @@ async fn a_hold_that_is_given_back_says_by_whom_and_why() {
     }
     world.close().await;
 }
+
+/// A document that shows every refund stays small, and what is left can still be returned.
+#[tokio::test(flavor = "multi_thread")]
+async fn goodwill_is_returned_in_a_hundred_parts_at_most() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let paid = bought(&owner, &mentor.o60, &monday("14:00"), "sim_approve_1").await;
+    let path = format!("/v1/payments/{}/refunds", text(&paid["payment"], "order_id"));
+    let part = json!({"amount": krw(1)});
+    for _ in 0..100 {
+        mentor.caller.post(&path, &part).await.created();
+    }
+    let more = mentor.caller.post(&path, &part).await;
+    assert_eq!(more.refused(409, "too_many_refunds")["max"], 100);
+    let cancel = format!("/v1/reservations/{}/cancel", text(&paid, "id"));
+    mentor.caller.post(&cancel, &json!({})).await.ok();
+    world.rest().await;
+    assert_eq!(owner.payment(&paid).await["refunded"], krw(50_000));
+    world.close().await;
+}

@@ -210,7 +210,10 @@ pub(crate) fn start(fault: Fault) -> Node {
             }
             .into(),
         ),
-        (offering_stream(offering()), OfferingEvent::Published { version: 1 }.into()),
+        (
+            offering_stream(offering()),
+            OfferingEvent::Published { version: 1, resource: resource() }.into(),
+        ),
     ];
     let mut states = States::new();
     for (stream, event) in history {

@@ -32,9 +32,14 @@ events! {
         "published" v 1 => Published {
             /// Counts up from 1.
             version: u32,
+            /// Whose time it takes.
+            resource: ResourceId,
         },
         /// It cannot be booked until it is published again.
-        "paused" v 1 => Paused {},
+        "paused" v 1 => Paused {
+            /// Whose time it takes.
+            resource: ResourceId,
+        },
     }
 }
 
@@ -306,14 +311,20 @@ impl Decider for Offering {
                     Availability::Published => Ok(vec![]),
                     Availability::Draft | Availability::Paused => {
                         let version = offering.version.saturating_add(1);
-                        Ok(vec![OfferingEvent::Published { version }])
+                        let resource = offering.resource;
+                        Ok(vec![OfferingEvent::Published { version, resource }])
                     }
                 }
             }
-            OfferingCommand::Pause { by } => match self.owned_by(*by)?.availability {
-                Availability::Published => Ok(vec![OfferingEvent::Paused {}]),
-                Availability::Draft | Availability::Paused => Ok(vec![]),
-            },
+            OfferingCommand::Pause { by } => {
+                let offering = self.owned_by(*by)?;
+                match offering.availability {
+                    Availability::Published => {
+                        Ok(vec![OfferingEvent::Paused { resource: offering.resource }])
+                    }
+                    Availability::Draft | Availability::Paused => Ok(vec![]),
+                }
+            }
         }
     }
 
@@ -330,10 +341,10 @@ impl Decider for Offering {
                     version: 0,
                 })
             }
-            OfferingEvent::Published { version } => {
+            OfferingEvent::Published { version, .. } => {
                 self.set(Availability::Published, Some(*version))
             }
-            OfferingEvent::Paused {} => self.set(Availability::Paused, None),
+            OfferingEvent::Paused { .. } => self.set(Availability::Paused, None),
         }
     }
 }

@@ -229,8 +229,10 @@ impl World {
     fn pause_or_publish(&mut self) {
         use holdfast_domain::booking::offering::OfferingEvent::{Paused, Published};
         let index = self.place();
-        let stream = offering_stream(self.places[index].slot);
-        let event = if self.draw(2) == 0 { Paused {} } else { Published { version: 2 } };
+        let Place { slot, resource, .. } = self.places[index];
+        let stream = offering_stream(slot);
+        let (paused, published) = (Paused { resource }, Published { version: 2, resource });
+        let event = if self.draw(2) == 0 { paused } else { published };
         self.append(vec![(stream, vec![event.into()])]);
     }
 

@@ -102,8 +102,8 @@ fn offerings() -> [OfferingEvent; 3] {
             kind: OfferingKind::Slot,
             terms,
         },
-        OfferingEvent::Published { version: 1 },
-        OfferingEvent::Paused {},
+        OfferingEvent::Published { version: 1, resource: resource() },
+        OfferingEvent::Paused { resource: resource() },
     ]
 }
 
