@@ -101,16 +101,19 @@ async fn a_confirmation_names_the_revision_of_the_payment() {
     let customer = world.customer(1);
     let held = customer.reserve(&mentor.o60, &monday("14:00")).await;
     let booking = held.created();
-    customer.confirm(booking, "sim_decline_1").await.refused(402, "payment_declined");
+    customer.confirm(booking, "sim_lost_before_decline_1").await.expect(202);
+    world.advance(3).await;
+    // The payment has come further than the reservation.
+    assert_eq!(customer.reservation(booking).await["revision"], 2);
     let order = text(&booking["payment"], "order_id");
     let shown = customer.see(&format!("/v1/payments/{order}")).await;
-    assert_eq!(shown.etag(), "\"2\"");
+    assert_eq!(shown.etag(), "\"3\"");
     let send = |key: &'static str, tag: &str| {
         let ask = customer.ask(Method::POST, &confirm_path(booking)).key(key);
         ask.header("if-match", tag).json(&confirmation(booking, "sim_approve_1")).send()
     };
-    let stale = send("stale", "\"1\"").await;
-    assert_eq!(stale.refused(412, "revision_mismatch")["current_revision"], 2);
+    let stale = send("stale", "\"2\"").await;
+    assert_eq!(stale.refused(412, "revision_mismatch")["current_revision"], 3);
     assert_eq!(send("known", shown.etag()).await.ok()["status"], "confirmed");
     world.close().await;
 }
