@@ -1,5 +1,5 @@
-//! The composition root: from a configuration to a running node. Everything concrete is chosen here
-//! and nowhere else.
+//! From a configuration to a node that listens, and to its end: the middleware around the handlers,
+//! the server, and the order in which it stops. What the handlers share is opened in `state`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,32 +9,22 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
-use holdfast_domain::log::ReadError;
-use holdfast_eventlog::OpenError;
-use holdfast_projections::ports::StoreError;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt as _;
 
-use crate::auth::foreign::ForeignKeys;
-use crate::auth::{TokenError, Verifier};
 use crate::config::Config;
-use crate::health;
+use crate::health::check::Check;
 use crate::http::cors::cors;
-use crate::http::cursor::Cursors;
 use crate::http::finish::finish;
 use crate::http::gate::gate;
-use crate::http::limits::RateLimits;
-use crate::http::ops::Check;
-use crate::keys::{KeyError, Keys};
-use crate::lifecycle::Lifecycle;
-use crate::metrics::Metrics;
-use crate::node::Node;
+use crate::listening;
 use crate::openapi;
 use crate::routes::{self, ROUTES, TableError};
+use crate::services;
+use crate::state::{State, StateError};
 use crate::telemetry::RequestSpan;
-use crate::ws::Pushes;
 use crate::ws::line::Line;
 
 /// How long handlers have to finish when the node stops.
@@ -44,108 +34,23 @@ const CONNECTIONS_PER_WORKER: usize = 4_096;
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its keys.
+    /// What its handlers share.
     #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// Its own key is none that tokens can be checked with.
-    #[error("the node's own key: {0}")]
-    OwnKey(#[from] TokenError),
-    /// The client that fetches a foreign issuer's keys.
-    #[error("the client for the token issuer's keys: {0}")]
-    Client(#[from] reqwest::Error),
+    State(#[from] StateError),
     /// The table of routes does not fit the handlers.
     #[error(transparent)]
     Routes(#[from] TableError),
     /// The description cannot be written.
     #[error("the API's description: {0}")]
     Description(#[from] serde_json::Error),
-    /// The event log.
-    #[error("the event log: {0}")]
-    Log(#[from] OpenError),
-    /// The read models.
-    #[error("the read models: {0}")]
-    Views(#[from] StoreError),
-    /// The payment simulator's ledger.
-    #[error("the payment simulator: {0}")]
-    Simulator(String),
-    /// The event log, when it was asked where it ends.
-    #[error("the event log: {0}")]
-    Unread(#[from] ReadError),
     /// The address.
-    #[error("{address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; name another address with --listen")]
     Listen {
         /// Where.
         address: SocketAddr,
         /// What the system said.
         cause: io::Error,
     },
-}
-
-impl StartError {
-    /// The payment simulator's ledger.
-    pub fn simulator(why: impl std::fmt::Display) -> Self {
-        Self::Simulator(why.to_string())
-    }
-}
-
-/// What handlers share.
-#[derive(Debug)]
-pub struct State {
-    /// The configuration.
-    pub config: Config,
-    /// The node's own keys.
-    pub keys: Keys,
-    /// Checks tokens.
-    pub verifier: Verifier,
-    /// Makes and reads cursors.
-    pub cursors: Cursors,
-    /// Rate limits.
-    pub limits: RateLimits,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// Owns the tasks.
-    pub lifecycle: Lifecycle,
-    /// What readiness asks.
-    pub checks: Vec<Arc<dyn Check>>,
-    /// What it runs on.
-    pub node: Node,
-    /// Tells those who listen.
-    pub pushes: Pushes,
-}
-
-impl State {
-    /// Opens what a node keeps and knows, without listening.
-    pub async fn open(
-        config: Config,
-        mut checks: Vec<Arc<dyn Check>>,
-        runtime: Handle,
-    ) -> Result<Self, StartError> {
-        let lifecycle = Lifecycle::new(runtime);
-        let keys = Keys::open(&config.data)?;
-        let verifier = match &config.tokens.jwks_url {
-            None => Verifier::own(&keys.signing, config.tokens.clone())?,
-            Some(url) => {
-                let foreign = ForeignKeys::new(url.clone(), lifecycle.clone())?;
-                Verifier::foreign(foreign, config.tokens.clone())
-            }
-        };
-        let node = Node::open(&config, &lifecycle).await?;
-        checks.extend(health::checks(&node));
-        let metrics = Metrics::default();
-        let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
-        Ok(Self {
-            node,
-            pushes,
-            verifier,
-            cursors: Cursors::new(keys.cursor.clone()),
-            limits: RateLimits::new(&config.limits),
-            metrics,
-            lifecycle,
-            checks,
-            keys,
-            config,
-        })
-    }
 }
 
 /// Starts nodes.
@@ -178,7 +83,7 @@ fn listen(state: web::Data<State>) -> Result<Running, StartError> {
     let shared = web::Data::clone(&state);
     let server = HttpServer::new(move || {
         let (app, _document) =
-            HttpApp::new().into_utoipa_app().configure(routes::configure).split_for_parts();
+            HttpApp::new().into_utoipa_app().configure(services::configure).split_for_parts();
         app.app_data(web::Data::clone(&shared))
             .configure(openapi::serve(description.clone()))
             .wrap(from_fn(gate))
@@ -191,7 +96,7 @@ fn listen(state: web::Data<State>) -> Result<Running, StartError> {
     .shutdown_timeout(HANDLERS_DRAIN)
     .max_connections(CONNECTIONS_PER_WORKER)
     .client_request_timeout(state.config.limits.head_timeout)
-    .bind(address)
+    .listen(listening::listen(address).map_err(failed)?)
     .map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     let server = server.run();

@@ -1,6 +1,7 @@
 //! Tokens: who the caller is and in which roles. A token is a signed JWT; the algorithm belongs to
 //! the key, never to the token. How a token arrives over HTTP is `http::auth`.
 
+pub mod checking_key;
 pub mod foreign;
 pub mod mint;
 pub mod token;
@@ -39,6 +40,11 @@ impl Caller {
         let role = allowed.iter().copied().find(|role| self.has(*role))?;
         Some(Actor::User { id: self.principal, role })
     }
+}
+
+/// Whether the caller sees everybody's things by office.
+pub fn is_office(caller: &Caller) -> bool {
+    caller.has(Role::Admin) || caller.has(Role::Auditor)
 }
 
 /// Why a token was not accepted.

@@ -4,9 +4,12 @@
 pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod consent;
 pub mod docs;
 pub mod events;
 pub mod failure;
+pub mod log;
+pub mod man;
 pub mod migrate;
 pub mod offline;
 pub mod output;
@@ -26,7 +29,12 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub use self::failure::Failure;
 use self::settings::SettingFlags;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Examples:
+  holdfast                        serve on 127.0.0.1:8080, keep everything in ./data
+  holdfast seed-demo --live 2x    traffic for that node, until Ctrl-C
+  holdfast audit verify           recompute the log's chains of hashes
+
 Exit codes:
   0    done
   1    failed
@@ -42,7 +50,7 @@ holdfast.toml (log_url). The flag wins over the variable, the variable over the 
 
 /// Holdfast, an event-sourced booking engine.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, after_help = EXIT_CODES)]
+#[command(name = "holdfast", version, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What to do; without it, serve with the defaults.
     #[command(subcommand)]
@@ -69,6 +77,9 @@ enum Command {
     /// Fill, compare and switch the read models.
     #[command(subcommand)]
     Projections(projections::ProjectionsCommand),
+    /// Care for the event log as a whole, while no node runs on it.
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Bring the tables of the stores to the shape of this release.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -79,6 +90,12 @@ enum Command {
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
+    /// Print the manual, all commands and settings on one page.
+    #[command(after_help = "\
+Examples:
+  holdfast man | man -l -
+  holdfast man > /usr/local/share/man/man1/holdfast.1")]
+    Man,
     /// Print generated documentation.
     #[command(subcommand, hide = true)]
     Docs(docs::DocsCommand),
@@ -111,10 +128,12 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Audit(command)) => audit::run(&command),
         Some(Command::Projections(command)) => projections::run(&command),
+        Some(Command::Log(command)) => log::run(&command),
         Some(Command::Migrate(command)) => migrate::run(&command),
         Some(Command::SeedDemo(arguments)) => seed_demo::run(&arguments),
         Some(Command::Config(command)) => config::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
+        Some(Command::Man) => man::run(),
         Some(Command::Docs(command)) => docs::run(&command),
     }
 }

@@ -8,7 +8,7 @@ pub mod settings;
 pub mod sources;
 pub mod stores;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{AddrParseError, IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -174,7 +174,10 @@ impl Config {
             _ => Err("this build supports all".to_owned()),
         })?;
         let config = Self {
-            listen: resolved.parse("listen")?,
+            listen: resolved.with("listen", |text| {
+                let wanted = "an address and a port, for example 127.0.0.1:8080";
+                text.parse().map_err(|_why: AddrParseError| wanted.to_owned())
+            })?,
             log: resolved.with("log-url", |text| LogStore::parse(text, &data))?,
             read: resolved.with("read-url", |text| ReadStore::parse(text, &data))?,
             tokens: tokens(resolved)?,

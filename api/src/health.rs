@@ -1,15 +1,17 @@
 //! What readiness asks of a node's parts. A view is measured against the head of the log, not
 //! against its own mark: a runner that reads nothing is not up to date.
 
+pub mod check;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_commands::processes::Processes;
-use holdfast_domain::log::{Feed, Pending};
-use holdfast_eventlog::SqliteLog;
+use holdfast_domain::log::{Feed, LogHead, Pending, Position};
+use holdfast_eventlog::{LogStats, SqliteLog};
 use holdfast_projections::Reader;
 
-use crate::http::ops::Check;
+use self::check::Check;
 use crate::node::Node;
 
 /// How far the views may be behind while they make progress.
@@ -31,7 +33,7 @@ pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
     vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)]
 }
 
-/// Whether the log can be read, and commits what waits.
+/// Whether the log's last event can be read, and the log commits what it was given.
 #[derive(Debug)]
 struct LogCheck {
     feed: Arc<dyn Feed>,
@@ -47,14 +49,26 @@ struct Commits {
 }
 
 impl LogCheck {
-    /// How long something has waited without a single commit.
-    fn stalled(&self, waiting: u64, commits: u64) -> Duration {
+    /// How long the log has had work without ending a single commit: at least as long as the commit
+    /// under way, and longer when those before it failed one after the other.
+    fn stalled(&self, stats: &LogStats) -> Duration {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let before = seen.filter(|before| waiting > 0 && before.count == commits);
+        let busy = stats.queue_depth > 0 || stats.committing_for.is_some();
+        let before = seen.filter(|before| busy && before.count == stats.commits);
         let since = before.map_or(now, |before| before.waiting_since);
-        *seen = Some(Commits { count: commits, waiting_since: since });
-        now.saturating_duration_since(since)
+        *seen = Some(Commits { count: stats.commits, waiting_since: since });
+        now.saturating_duration_since(since).max(stats.committing_for.unwrap_or_default())
+    }
+
+    /// Reads where the log ends from the store itself: the head alone is known without a look.
+    async fn last_event(&self) -> Result<LogHead, String> {
+        let head = self.feed.head().await.map_err(|why| why.to_string())?;
+        let last = self.feed.hash_at(head.position).await.map_err(|why| why.to_string())?;
+        if last.is_none() && head.position > Position::START {
+            return Err(format!("there is no event at its end, {}", head.position));
+        }
+        Ok(head)
     }
 }
 
@@ -65,13 +79,13 @@ impl Check for LogCheck {
 
     fn check(&self) -> Pending<'_, Result<String, String>> {
         Box::pin(async move {
-            let head = self.feed.head().await.map_err(|why| why.to_string())?;
+            // First what needs no answer of the store: one that is stuck may not answer in time.
             let stats = self.sqlite.as_ref().map(|log| log.stats());
-            let stalled = stats
-                .map_or(Duration::ZERO, |stats| self.stalled(stats.queue_depth, stats.commits));
+            let stalled = stats.map_or(Duration::ZERO, |stats| self.stalled(&stats));
             if stalled > LOG_STALLED_AFTER {
                 return Err(format!("nothing was committed for {} s", stalled.as_secs()));
             }
+            let head = self.last_event().await?;
             Ok(format!("head {}, epoch {}", head.position, head.epoch))
         })
     }
@@ -145,15 +159,17 @@ mod tests {
     fn a_log_that_commits_nothing_while_something_waits_is_stalled() {
         let feed = Arc::new(MemoryLog::new(Epoch::from_uuid(uuid::Uuid::from_u128(1))));
         let check = LogCheck { feed, sqlite: None, seen: Mutex::default() };
-        let long_ago = |count| {
+        let since_long_ago = |queue_depth, committing, commits| {
             let waiting_since = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
-            *check.seen.lock().unwrap() = Some(Commits { count, waiting_since });
+            *check.seen.lock().unwrap() = Some(Commits { count: 7, waiting_since });
+            let committing_for = Some(Duration::from_secs(committing)).filter(|it| !it.is_zero());
+            check.stalled(&LogStats { queue_depth, committing_for, commits, ..LogStats::default() })
         };
-        long_ago(7);
-        assert!(check.stalled(3, 7) >= Duration::from_secs(5), "three wait, and nothing moves");
-        long_ago(7);
-        assert_eq!(check.stalled(3, 8), Duration::ZERO, "it moves");
-        long_ago(7);
-        assert_eq!(check.stalled(0, 7), Duration::ZERO, "nobody waits");
+        let five = Duration::from_secs(5);
+        assert!(since_long_ago(3, 0, 7) >= five, "three wait, and nothing moves");
+        assert!(since_long_ago(0, 1, 7) >= five, "one commit fails after the other");
+        assert_eq!(since_long_ago(0, 9, 8), Duration::from_secs(9), "a commit does not end");
+        assert_eq!(since_long_ago(3, 0, 8), Duration::ZERO, "it moves");
+        assert_eq!(since_long_ago(0, 0, 7), Duration::ZERO, "nobody waits");
     }
 }

@@ -12,16 +12,17 @@ pub mod etag;
 pub mod finish;
 pub mod gate;
 pub mod headers;
+pub mod history;
 pub mod idempotency;
 pub mod ids;
 pub mod json;
 pub mod keys;
 pub mod limits;
+pub mod list;
 #[expect(unused_qualifications, reason = "the describing macro qualifies what it repeats")]
 pub mod offerings;
 pub mod ops;
 pub mod party;
-#[expect(unused_qualifications, reason = "the describing macro qualifies what it repeats")]
 pub mod payments;
 pub mod peer;
 pub mod present;

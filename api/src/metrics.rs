@@ -105,6 +105,15 @@ impl ProjectionMetrics {
     }
 }
 
+/// Steps of processes.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessMetrics {
+    /// Steps that failed, whatever the reason.
+    pub failed: Counter,
+    /// Those of them that panicked.
+    pub panicked: Counter,
+}
+
 /// WebSockets and server-sent events.
 #[derive(Debug, Clone, Default)]
 pub struct SocketMetrics {
@@ -131,6 +140,8 @@ pub struct Metrics {
     pub log: LogMetrics,
     /// Projections.
     pub projections: ProjectionMetrics,
+    /// Processes.
+    pub processes: ProcessMetrics,
     /// WebSockets.
     pub sockets: SocketMetrics,
 }
@@ -153,6 +164,7 @@ impl Default for Metrics {
             commands: CommandMetrics::default(),
             log: LogMetrics::default(),
             projections: ProjectionMetrics::default(),
+            processes: ProcessMetrics::default(),
             sockets: SocketMetrics::default(),
         };
         metrics.register(|registry| metrics.own(registry));
@@ -185,6 +197,10 @@ impl Metrics {
         to.register("log_events", "Appended events", self.log.events.clone());
         let help = "Positions that a projection is behind the log";
         to.register("projection_lag", help, self.projections.lag.clone());
+        let help = "Steps of processes that failed and are tried again";
+        to.register("processes_failed", help, self.processes.failed.clone());
+        let help = "Steps of processes that panicked, which are faults";
+        to.register("processes_panicked", help, self.processes.panicked.clone());
         to.register("sockets_open", "Open WebSockets and streams", self.sockets.open.clone());
         to.register("sockets_dropped", "WebSockets too slow", self.sockets.dropped.clone());
         let help = "Frames handed to sockets and streams";

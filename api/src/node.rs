@@ -10,24 +10,37 @@ use holdfast_commands::processes::Processes;
 use holdfast_commands::tasks::Tasks;
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{EventLog, Feed};
-use holdfast_eventlog::{MemoryLog, SqliteLog};
+use holdfast_eventlog::{MemoryLog, OpenError, SqliteLog};
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use holdfast_gateways::test_clock::TestClock;
-use holdfast_projections::ports::ReadStore as ReadPort;
+use holdfast_projections::ports::{ReadStore as ReadPort, StoreError};
 use holdfast_projections::runner::Options;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::memory::MemoryReadStore;
 use holdfast_readmodel::sqlite::SqliteReadStore;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::app::StartError;
 use crate::config::stores::{LogStore, ReadStore};
 use crate::config::{Config, TestClock as TestClockSetting};
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+
+/// Why a part of a node does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The event log.
+    #[error("the event log: {0}")]
+    Log(#[from] OpenError),
+    /// The read models.
+    #[error("the read models: {0}")]
+    Views(#[from] StoreError),
+    /// The payment simulator's ledger.
+    #[error("the payment simulator: {0}")]
+    Simulator(String),
+}
 
 /// What a node runs on.
 #[derive(Debug)]
@@ -64,6 +77,9 @@ impl Node {
             raise(&metrics.log.commits, stats.commits);
             raise(&metrics.log.events, stats.events);
         }
+        let stats = self.processes.stats();
+        raise(&metrics.processes.failed, stats.failed);
+        raise(&metrics.processes.panicked, stats.panicked);
     }
 }
 
@@ -81,11 +97,12 @@ struct Log {
 
 impl Node {
     /// Opens the stores and starts what runs by itself.
-    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StartError> {
+    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
         let log = open_log(config, lifecycle).await?;
         let views = open_views(config, lifecycle).await?;
         let (clock, test_clock) = clock(config.test_clock);
-        let simulator = Simulator::open(&config.data).map_err(StartError::simulator)?;
+        let simulator =
+            Simulator::open(&config.data).map_err(|why| NodeError::Simulator(why.to_string()))?;
         let tasks = Tasks::new(
             lifecycle.runtime().clone(),
             lifecycle.tasks().clone(),
@@ -126,7 +143,7 @@ impl Node {
     }
 }
 
-async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StartError> {
+async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, NodeError> {
     match &config.log {
         LogStore::Memory => {
             let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
@@ -158,7 +175,7 @@ async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StartEr
 async fn open_views(
     config: &Config,
     lifecycle: &Lifecycle,
-) -> Result<Arc<dyn ReadPort>, StartError> {
+) -> Result<Arc<dyn ReadPort>, NodeError> {
     match &config.read {
         ReadStore::Memory => Ok(Arc::new(MemoryReadStore::new())),
         ReadStore::Sqlite(folder) => {

@@ -6,11 +6,11 @@ use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi};
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::routes;
+use crate::{routes, services};
 
 /// The description of every handler.
 pub fn document() -> OpenApi {
-    let app = App::new().into_utoipa_app().configure(routes::configure);
+    let app = App::new().into_utoipa_app().configure(services::configure);
     let (_app, mut document) = app.split_for_parts();
     document.info = InfoBuilder::new()
         .title("Holdfast")
@@ -50,6 +50,32 @@ pub fn serve(text: web::Bytes) -> impl FnOnce(&mut web::ServiceConfig) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::limits::RateClass;
+    use crate::routes::{ROUTES, Row, TableError, check};
+
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api/openapi.json");
+
+    #[test]
+    fn the_committed_description_is_that_of_the_handlers() {
+        let committed = std::fs::read_to_string(COMMITTED).unwrap();
+        let described = serde_json::to_string_pretty(&document()).unwrap();
+        let make = "run `holdfast docs openapi > docs/api/openapi.json`";
+        assert!(committed.trim_end() == described, "{make}");
+    }
+
+    #[test]
+    fn the_table_and_the_handlers_are_the_same_set() {
+        assert_eq!(check(ROUTES, &document()), Ok(()));
+    }
+
+    #[test]
+    fn a_handler_without_a_row_and_a_row_without_a_handler_are_found() {
+        let (first, rest) = ROUTES.split_first().unwrap();
+        let missing = Err(TableError::NoRow(format!("GET {}", first.path)));
+        assert_eq!(check(rest, &document()), missing);
+        let more = [ROUTES, &[Row { path: "/nowhere", rate: RateClass::Free, ..*first }]].concat();
+        assert_eq!(check(&more, &document()), Err(TableError::NoRoute("GET /nowhere".into())));
+    }
 
     #[test]
     fn the_description_is_ours_and_of_version_3_1() {

@@ -1,20 +1,14 @@
 //! The table of routes: the single place that says who may call what, whose things it concerns, and
 //! which limit it counts against. The gate enforces it; the role matrix of the tests is derived from
-//! it; a route without a row keeps the node from starting.
+//! it; a route without a row keeps the node from starting. Handlers are not known here.
 
 use std::collections::BTreeSet;
 
 use holdfast_domain::actor::Role;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::PathItem;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::limits::RateClass;
-use crate::http::{
-    audit, keys, offerings, ops, payments, problem_pages, reservations, resources, slots, sse,
-    test_clock,
-};
-use crate::ws::upgrade;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,46 +144,6 @@ pub const ROUTES: &[Row] = &[
     page(DOCS_PATH),
 ];
 
-/// Registers the handlers. Only `service` is collected into the API's description.
-pub fn configure(services: &mut ServiceConfig<'_>) {
-    services
-        .service(keys::jwks)
-        .service(ops::live)
-        .service(ops::ready)
-        .service(ops::metrics)
-        .service(resources::register)
-        .service(resources::publish_schedule)
-        .service(resources::get)
-        .service(resources::calendar)
-        .service(offerings::draft)
-        .service(offerings::list)
-        .service(offerings::publish)
-        .service(offerings::pause)
-        .service(offerings::schedule)
-        .service(offerings::sessions)
-        .service(offerings::get)
-        .service(slots::list)
-        .service(reservations::name_price)
-        .service(reservations::reserve)
-        .service(reservations::list)
-        .service(reservations::get)
-        .service(reservations::quote_cancellation)
-        .service(reservations::cancel)
-        .service(payments::confirm)
-        .service(payments::refund)
-        .service(payments::resolve_review)
-        .service(payments::get)
-        .service(audit::list_stream)
-        .service(audit::list_events)
-        .service(audit::history)
-        .service(test_clock::get)
-        .service(test_clock::put)
-        .service(problem_pages::index)
-        .service(problem_pages::page)
-        .service(upgrade::socket)
-        .service(sse::stream);
-}
-
 /// Whether a connection that asks for this is kept open to push over it.
 pub fn pushes(row: &Row) -> bool {
     [SOCKET_PATH, STREAM_PATH].contains(&row.path)
@@ -257,21 +211,6 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::document;
-
-    #[test]
-    fn the_table_and_the_handlers_are_the_same_set() {
-        assert_eq!(check(ROUTES, &document()), Ok(()));
-    }
-
-    #[test]
-    fn a_handler_without_a_row_and_a_row_without_a_handler_are_found() {
-        let (first, rest) = ROUTES.split_first().unwrap();
-        let missing = Err(TableError::NoRow(format!("GET {}", first.path)));
-        assert_eq!(check(rest, &document()), missing);
-        let more = [ROUTES, &[public("/nowhere", RateClass::Free)]].concat();
-        assert_eq!(check(&more, &document()), Err(TableError::NoRoute("GET /nowhere".into())));
-    }
 
     #[test]
     fn a_route_stands_once_in_the_table() {

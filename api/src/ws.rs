@@ -4,6 +4,7 @@
 
 mod ending;
 pub mod frames;
+pub mod greeting;
 pub mod group;
 pub mod hub;
 pub mod join;
@@ -16,6 +17,7 @@ pub mod session;
 pub mod sockets;
 pub mod sources;
 pub mod subscriber;
+pub mod told;
 pub mod topics;
 pub mod upgrade;
 

@@ -10,14 +10,15 @@ mod edge {
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use actix_web::{HttpResponse, web};
-    use holdfast_api::app::{App, Running, State};
+    use holdfast_api::app::{App, Running};
     use holdfast_api::auth::mint::{Grant, mint};
     use holdfast_api::config::Config;
     use holdfast_api::config::sources::Sources;
+    use holdfast_api::health::check::Check;
     use holdfast_api::http::finish::finish;
     use holdfast_api::http::json::Body;
-    use holdfast_api::http::ops::Check;
     use holdfast_api::http::problem::Problem;
+    use holdfast_api::state::State;
     use holdfast_api::wall_clock::unix_seconds;
     use holdfast_domain::actor::Role;
     use holdfast_domain::log::Pending;

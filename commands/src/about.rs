@@ -1,13 +1,19 @@
 //! Streams around one reservation: what every later use case about it needs, and the situation
 //! that processes judge.
 
+use std::fmt;
+
 use holdfast_domain::booking::inventory::Inventory;
 use holdfast_domain::booking::{Authority, payment_stream, reservation_stream, resource_stream};
-use holdfast_domain::ids::{OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId};
+use holdfast_domain::ids::{
+    CorrelationId, OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId,
+};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::process::{self, Situation, Step};
 
 use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::use_case::{Outcome, UseCase};
 use crate::world::World;
 
 /// How many facts in a row a process may record in one append: a bound, not a limit that is met.
@@ -97,5 +103,63 @@ impl About {
         let paper = world.paper(self.reservation)?;
         let (payment, revision) = (world.account_of(paper), world.revision(self.paper()));
         Ok(world.presenter().reservation(self.reservation, paper, payment, revision))
+    }
+}
+
+/// A use case about one reservation. Who owns the decision and what its events belong to follow
+/// from [`About`]; so do the streams and the answer, unless the case says otherwise.
+pub trait ReservationCase: Send + Sync + fmt::Debug {
+    /// Its stable name, for logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Which reservation.
+    fn about(&self) -> &About;
+
+    /// Every stream that it reads or writes: all that belong to the reservation.
+    fn streams(&self) -> Vec<StreamId> {
+        self.about().streams()
+    }
+
+    /// The stream that the answer shows: the paper.
+    fn subject(&self) -> StreamId {
+        self.about().paper()
+    }
+
+    /// The stream that `If-Match` is about, as [`UseCase::compared`] is.
+    fn compared(&self) -> StreamId {
+        self.subject()
+    }
+
+    /// Decides, as [`UseCase::decide`] does.
+    fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal>;
+}
+
+impl<T: ReservationCase> UseCase for T {
+    fn name(&self) -> &'static str {
+        ReservationCase::name(self)
+    }
+
+    fn owner(&self) -> StreamId {
+        self.about().owner()
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        ReservationCase::streams(self)
+    }
+
+    fn subject(&self) -> StreamId {
+        ReservationCase::subject(self)
+    }
+
+    fn compared(&self) -> StreamId {
+        ReservationCase::compared(self)
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.about().reservation.into()
+    }
+
+    fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal> {
+        ReservationCase::decide(self, world, request)
     }
 }

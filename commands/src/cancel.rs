@@ -8,15 +8,15 @@ use holdfast_domain::booking::reservation::{
     ReservationRefusal, Stage,
 };
 use holdfast_domain::decider::Decider;
-use holdfast_domain::ids::{CancellationQuoteId, CorrelationId, PaymentId, RefundId};
+use holdfast_domain::ids::{CancellationQuoteId, PaymentId, RefundId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{PaymentCommand, PaymentRefusal, RefundReason};
 
-use crate::about::About;
+use crate::about::{About, ReservationCase};
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::use_case::{Outcome, UseCase};
+use crate::use_case::Outcome;
 use crate::world::World;
 
 /// Say what a cancellation would return, and stand by it for a while.
@@ -30,13 +30,13 @@ pub struct QuoteCancellation {
     pub by: CancelledBy,
 }
 
-impl UseCase for QuoteCancellation {
+impl ReservationCase for QuoteCancellation {
     fn name(&self) -> &'static str {
         "quote_cancellation"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn streams(&self) -> Vec<StreamId> {
@@ -44,20 +44,12 @@ impl UseCase for QuoteCancellation {
         [Some(self.about.paper()), payment].into_iter().flatten().collect()
     }
 
-    fn subject(&self) -> StreamId {
-        self.about.paper()
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
-    }
-
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
         let (quote, by, now) = (self.quote, self.by, world.now());
         let refundable = refundable(world, &self.about)?;
         let command = ReservationCommand::QuoteCancellation { quote, by, refundable, now };
         let facts = world.reservation(self.about.reservation).decide(&command)?;
-        world.record(self.subject(), facts);
+        world.record(self.about.paper(), facts);
         let paper = world.paper(self.about.reservation)?;
         let quoted: &[CancellationQuote] = match &paper.stage {
             Stage::Confirmed { quoted, .. } => quoted,
@@ -96,25 +88,13 @@ pub struct Cancel {
     pub reason: Option<CancellationReason>,
 }
 
-impl UseCase for Cancel {
+impl ReservationCase for Cancel {
     fn name(&self) -> &'static str {
         "cancel"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
-    }
-
-    fn streams(&self) -> Vec<StreamId> {
-        self.about.streams()
-    }
-
-    fn subject(&self) -> StreamId {
-        self.about.paper()
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {
@@ -189,13 +169,13 @@ pub struct RefundPart {
     pub amount: Money,
 }
 
-impl UseCase for RefundPart {
+impl ReservationCase for RefundPart {
     fn name(&self) -> &'static str {
         "refund"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn streams(&self) -> Vec<StreamId> {
@@ -204,10 +184,6 @@ impl UseCase for RefundPart {
 
     fn subject(&self) -> StreamId {
         payment_stream(self.order)
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
     }
 
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {

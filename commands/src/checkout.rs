@@ -6,7 +6,7 @@ use holdfast_domain::booking::hold::ClaimCommand;
 use holdfast_domain::booking::payment_stream;
 use holdfast_domain::booking::reservation::{ReservationCommand, Stage as Paperwork};
 use holdfast_domain::decider::Decider;
-use holdfast_domain::ids::{CommandId, CorrelationId, PaymentId, RefundId};
+use holdfast_domain::ids::{CommandId, PaymentId, RefundId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{
@@ -15,10 +15,10 @@ use holdfast_domain::payment::{
 use holdfast_domain::process::Step;
 use holdfast_domain::time::minutes;
 
-use crate::about::About;
+use crate::about::{About, ReservationCase};
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::use_case::{Outcome, UseCase};
+use crate::use_case::Outcome;
 use crate::world::World;
 
 /// How long a seat stays pinned for money whose fate is unknown. Toss Payments captures within ten
@@ -66,29 +66,17 @@ impl StartConfirm {
     }
 }
 
-impl UseCase for StartConfirm {
+impl ReservationCase for StartConfirm {
     fn name(&self) -> &'static str {
         "confirm_payment"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
-    }
-
-    fn streams(&self) -> Vec<StreamId> {
-        self.about.streams()
-    }
-
-    fn subject(&self) -> StreamId {
-        self.about.paper()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn compared(&self) -> StreamId {
         payment_stream(self.order)
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
     }
 
     fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal> {
@@ -196,7 +184,7 @@ pub struct Report {
     pub for_caller: bool,
 }
 
-impl UseCase for Report {
+impl ReservationCase for Report {
     fn name(&self) -> &'static str {
         match self.said {
             Said::OfCapture { .. } => "report_capture",
@@ -204,20 +192,8 @@ impl UseCase for Report {
         }
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
-    }
-
-    fn streams(&self) -> Vec<StreamId> {
-        self.about.streams()
-    }
-
-    fn subject(&self) -> StreamId {
-        self.about.paper()
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal> {
@@ -262,25 +238,13 @@ pub struct Advance {
     pub about: About,
 }
 
-impl UseCase for Advance {
+impl ReservationCase for Advance {
     fn name(&self) -> &'static str {
         "advance"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
-    }
-
-    fn streams(&self) -> Vec<StreamId> {
-        self.about.streams()
-    }
-
-    fn subject(&self) -> StreamId {
-        self.about.paper()
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {

@@ -87,7 +87,7 @@ impl Driver {
     }
 
     async fn call(&self, call: Call) -> (PaymentId, Said) {
-        self.calls.fetch_add(1, Ordering::SeqCst);
+        let _under_way = UnderWay::begin(&self.calls);
         failpoint::hit("saga.before_call");
         let said = match call {
             Call::Capture { order, attempt, payment_key, amount, idempotency_key, tries, ask } => {
@@ -102,7 +102,6 @@ impl Driver {
             }
         };
         failpoint::hit("saga.after_call");
-        self.calls.fetch_sub(1, Ordering::SeqCst);
         said
     }
 
@@ -116,7 +115,10 @@ impl Driver {
         let answer = bounded(async {
             let known = match ask {
                 Ask::Again => None,
-                Ask::Read | Ask::ReadFinally => self.gateway.read_capture(order).await?,
+                Ask::Read | Ask::ReadFinally => {
+                    let key = request.idempotency_key.clone();
+                    self.gateway.read_capture(order, key).await?
+                }
             };
             match (known, ask) {
                 (Some(known), _) => Ok(known),
@@ -160,6 +162,23 @@ impl Driver {
                 RefundOutcome::Unknown { next_try_at: retry::next_try_at(tries, self.clock.now()) }
             }
         }
+    }
+}
+
+/// A call under way; it ends however the call ends.
+#[derive(Debug)]
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Ordering::SeqCst);
+        Self(calls)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

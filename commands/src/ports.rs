@@ -115,8 +115,13 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
     /// Takes the money.
     fn capture(&self, request: CaptureRequest) -> Pending<'_, Result<Capture, NoAnswer>>;
 
-    /// What it did about an order; `None` when it never heard of a capture for it.
-    fn read_capture(&self, order: PaymentId) -> Pending<'_, Result<Option<Capture>, NoAnswer>>;
+    /// What it did about one attempt to capture an order, named by the attempt's key; `None` when
+    /// that attempt never arrived, whatever became of others.
+    fn read_capture(
+        &self,
+        order: PaymentId,
+        idempotency_key: String,
+    ) -> Pending<'_, Result<Option<Capture>, NoAnswer>>;
 
     /// Returns money.
     fn refund(&self, request: RefundRequest) -> Pending<'_, Result<Return, NoAnswer>>;

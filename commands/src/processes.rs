@@ -1,10 +1,14 @@
 //! The runner of processes: looks at what is due, and has the driver take the steps. It decides
-//! nothing and remembers nothing that matters; two of them do no harm.
+//! nothing and remembers nothing that matters; two of them do no harm. An entry that comes to
+//! nothing, again and again, is looked at ever more rarely and keeps no other from its turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use holdfast_domain::ids::ReservationId;
 use holdfast_domain::process::Step;
 use holdfast_domain::time::Timestamp;
@@ -21,8 +25,12 @@ const PAGE: usize = 256;
 const PAGES_MAX: usize = 64;
 /// How many reservations are advanced at once.
 const CONCURRENT_MAX: usize = 32;
-/// How long an entry rests after a step that changed nothing, or failed.
+/// How long an entry rests after a step that changed nothing, or failed; twice as long each time.
 const REST: Duration = Duration::from_secs(5);
+/// The same after a step that met a concurrent change.
+const REST_CONTENDED: Duration = Duration::from_millis(100);
+/// The longest rest.
+const REST_MAX: Duration = Duration::from_mins(5);
 /// How long the runner sleeps at most without looking.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(30);
 
@@ -33,6 +41,32 @@ struct Seen {
     due: Timestamp,
     /// When to look at the same entry again; none while it is being advanced.
     again_at: Option<Timestamp>,
+    /// How often in a row it came to nothing.
+    vain: u32,
+}
+
+/// When to look at an entry again.
+#[derive(Debug, Clone, Copy)]
+enum Again {
+    /// At this instant, which the process named.
+    At(Timestamp),
+    /// After a rest: this one at first, longer each time.
+    After(Duration),
+}
+
+/// What became of steps since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProcessStats {
+    /// Steps that failed, whatever the reason.
+    pub failed: u64,
+    /// Those of them that panicked: faults of ours.
+    pub panicked: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    failed: AtomicU64,
+    panicked: AtomicU64,
 }
 
 /// Advances what is due.
@@ -44,6 +78,7 @@ pub struct Processes {
     seen: Arc<Mutex<BTreeMap<ReservationId, Seen>>>,
     slots: Arc<Semaphore>,
     finished: Arc<Notify>,
+    counters: Arc<Counters>,
 }
 
 impl Processes {
@@ -56,6 +91,16 @@ impl Processes {
             seen: Arc::default(),
             slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             finished: Arc::default(),
+            counters: Arc::default(),
+        }
+    }
+
+    /// Figures for metrics.
+    pub fn stats(&self) -> ProcessStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        ProcessStats {
+            failed: read(&self.counters.failed),
+            panicked: read(&self.counters.panicked),
         }
     }
 
@@ -150,41 +195,68 @@ impl Processes {
 
     async fn start(&self, entry: Due) {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
-        self.note(entry, None);
+        let vain = self.take_up(entry);
         let this = self.clone();
         self.tasks.spawn(async move {
-            let again_at = this.advance(entry).await;
-            this.note(entry, Some(again_at));
+            // A fault in one step must not leave its entry taken up for ever.
+            let advanced = AssertUnwindSafe(this.advance(entry)).catch_unwind().await;
+            let again = advanced.unwrap_or_else(|_panic| this.panicked(entry));
+            this.rest(entry, vain, again);
             drop(slot);
             this.finished.notify_one();
         });
     }
 
-    fn note(&self, entry: Due, again_at: Option<Timestamp>) {
+    /// Notes that an entry is being advanced; says how often in a row that came to nothing.
+    fn take_up(&self, entry: Due) -> u32 {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.insert(entry.reservation, Seen { due: entry.at, again_at });
+        let before = seen.get(&entry.reservation).filter(|before| before.due == entry.at);
+        let vain = before.map_or(0, |before| before.vain);
+        seen.insert(entry.reservation, Seen { due: entry.at, again_at: None, vain });
+        vain
     }
 
-    /// Advances one reservation; says when to look at the same entry again, should the index still
-    /// show it.
-    async fn advance(&self, entry: Due) -> Timestamp {
+    /// Notes when to look at an entry again, should the index still show it.
+    fn rest(&self, entry: Due, vain: u32, again: Again) {
+        let (again_at, vain) = match again {
+            Again::At(instant) => (instant, 0),
+            Again::After(first) => {
+                let rest = first.saturating_mul(2_u32.saturating_pow(vain)).min(REST_MAX);
+                (self.engine.clock().now().plus(rest), vain.saturating_add(1))
+            }
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let again_at = Some(again_at);
+        seen.insert(entry.reservation, Seen { due: entry.at, again_at, vain });
+    }
+
+    /// Advances one reservation.
+    async fn advance(&self, entry: Due) -> Again {
         let reservation = entry.reservation;
         let step = match self.engine.routes().reservation(reservation).await {
             Ok(Some(about)) => self.engine.driver().advance(about).await,
             Ok(None) => Ok(Step::Rest),
             Err(error) => Err(error),
         };
-        let now = self.engine.clock().now();
         match step {
-            Ok(Step::Wait(at)) => at,
-            Ok(Step::Rest | Step::Record(_) | Step::Call(_)) => now.plus(REST),
+            Ok(Step::Wait(at)) => Again::At(at),
+            Ok(Step::Rest | Step::Record(_) | Step::Call(_)) => Again::After(REST),
             Err(CommandError::Contended | CommandError::ClockBehind) => {
-                now.plus(Duration::from_millis(100))
+                Again::After(REST_CONTENDED)
             }
             Err(error) => {
+                self.counters.failed.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%reservation, %error, "a step failed; trying again");
-                now.plus(REST)
+                Again::After(REST)
             }
         }
+    }
+
+    fn panicked(&self, entry: Due) -> Again {
+        self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.counters.panicked.fetch_add(1, Ordering::Relaxed);
+        let reservation = entry.reservation;
+        tracing::error!(%reservation, "a step panicked, which is a fault of ours; trying again");
+        Again::After(REST)
     }
 }

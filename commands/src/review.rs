@@ -3,14 +3,14 @@
 
 use holdfast_domain::booking::payment_stream;
 use holdfast_domain::decider::Decider;
-use holdfast_domain::ids::{CorrelationId, PaymentId, PrincipalId, RefundId};
+use holdfast_domain::ids::{PaymentId, PrincipalId, RefundId};
 use holdfast_domain::log::StreamId;
 use holdfast_domain::payment::{PaymentCommand, Resolution, ReviewDecision};
 
-use crate::about::About;
+use crate::about::{About, ReservationCase};
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::use_case::{Outcome, UseCase};
+use crate::use_case::Outcome;
 use crate::world::World;
 
 /// A person's word about a review.
@@ -35,29 +35,17 @@ impl ResolveReview {
     }
 }
 
-impl UseCase for ResolveReview {
+impl ReservationCase for ResolveReview {
     fn name(&self) -> &'static str {
         "resolve_review"
     }
 
-    fn owner(&self) -> StreamId {
-        self.about.owner()
-    }
-
-    fn streams(&self) -> Vec<StreamId> {
-        self.about.streams()
-    }
-
-    fn subject(&self) -> StreamId {
-        self.about.paper()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn compared(&self) -> StreamId {
         payment_stream(self.order)
-    }
-
-    fn correlation(&self) -> CorrelationId {
-        self.about.reservation.into()
     }
 
     fn decide(&self, world: &mut World<'_>, _request: &Request) -> Result<Outcome, Refusal> {

@@ -47,6 +47,8 @@ fn lists(world: &World, events: &[Value]) -> Vec<(Caller, String)> {
     let resource = events.iter().find(|event| event["type"] == "calendar.hold_placed").unwrap();
     let calendar = resource["stream"].as_str().unwrap().to_owned();
     let resource = calendar.strip_prefix("calendar-").unwrap();
+    let paper = events.iter().find(|event| event["type"] == "reservation.requested").unwrap();
+    let reservation = paper["stream"].as_str().unwrap().strip_prefix("reservation-").unwrap();
     let class = events.iter().find(|event| event["type"] == "session.scheduled").unwrap();
     let class = class["data"]["offering"].as_str().unwrap();
     let auditor = || world.auditor();
@@ -60,6 +62,7 @@ fn lists(world: &World, events: &[Value]) -> Vec<(Caller, String)> {
         (auditor(), "/v1/events".to_owned()),
         (auditor(), "/v1/events?type=calendar.".to_owned()),
         (auditor(), format!("/v1/streams/{calendar}")),
+        (auditor(), format!("/v1/reservations/{reservation}/history")),
     ]
 }
 

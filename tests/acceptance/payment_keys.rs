@@ -1,6 +1,7 @@
 //! Every outcome that the payment simulator knows, each to its end: what the caller is told, what
 //! becomes of the seat, and that the simulator's ledger and our log say the same.
 
+use holdfast_projections::ports::Query;
 use holdfast_tests::answer::Answer;
 use holdfast_tests::caller::{Caller, confirm_path, confirmation, krw};
 use holdfast_tests::world::{World, monday};
@@ -118,6 +119,10 @@ async fn another_amount_than_was_asked_for_goes_to_review_and_sells_nothing() {
     owner.confirm(&booking, "sim_approve_2").await.refused(409, "under_review");
     world.clock_to(&monday("11:00")).await;
     assert_eq!(stand(&owner, &booking).await, (json!("expired"), json!("review")));
+    // A person has to look at the money; there is nothing left that the engine would try.
+    let all = Query { limit: 10, ..Query::default() };
+    let due = world.node().state().node.reader.list("due", all).await.unwrap();
+    assert!(due.value.is_empty(), "{:?}", due.value);
     let history = world.history().await;
     assert_eq!(history.count("payment.review_required"), 1);
     assert_eq!(history.count("reservation.confirmed"), 0);

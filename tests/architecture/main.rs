@@ -3,6 +3,7 @@
 //! over what was read, and is shown to find a planted violation before it is believed.
 
 mod catalogue;
+mod free_text;
 mod layering;
 mod licences;
 mod migrations;

@@ -29,8 +29,9 @@ const LONG: u32 = 30;
 
 /// What can be booked, and when it opens.
 #[derive(Debug, Clone)]
-struct Room {
-    offering: String,
+pub(crate) struct Room {
+    pub(crate) resource: String,
+    pub(crate) offering: String,
     opens: Timestamp,
 }
 
@@ -54,9 +55,6 @@ pub(crate) async fn over_http(size: Size) {
     Line::new("memory", "the node after all of it")
         .number("peak_kib", peak_memory(node.id()))
         .number("started_in_ms", u64::try_from(node.started_in.as_millis()).unwrap())
-        .print();
-    Line::new("G9", "sockets are measured by their own suite, not here")
-        .flag("skipped", true)
         .print();
     let (status, _, said) = node.terminate();
     assert!(status.success(), "{said}");
@@ -167,7 +165,7 @@ async fn search(node: &Node, connection: &mut Connection, room: &Room, customer:
         .print();
 }
 
-fn person(data: &Path, role: Role) -> String {
+pub(crate) fn person(data: &Path, role: Role) -> String {
     token(data, PrincipalId::from_uuid(SystemIds.fresh()), role)
 }
 
@@ -176,14 +174,14 @@ fn command(method: &'static str, path: String, token: &str, body: &Value) -> Ask
     Asked { method, path, token: token.to_owned(), key: SystemIds.fresh().to_string(), body }
 }
 
-fn hold(room: &Room, place: u32, customer: &str) -> Asked {
+pub(crate) fn hold(room: &Room, place: u32, customer: &str) -> Asked {
     let starts_at = room.opens.plus(minutes(place.saturating_mul(LONG)));
     let body = json!({"offering_id": room.offering, "starts_at": starts_at.to_string()});
     command("POST", "/v1/reservations".to_owned(), customer, &body)
 }
 
 /// A room that is always open, from the next day on.
-async fn room(connection: &mut Connection, provider: &str) -> Room {
+pub(crate) async fn room(connection: &mut Connection, provider: &str) -> Room {
     let post = |path: String, body: &Value| command("POST", path, provider, body);
     let body = json!({"display_name": "Room", "zone": "UTC"});
     let resource = id(connection.call(&post("/v1/resources".to_owned(), &body)).await);
@@ -209,7 +207,7 @@ async fn room(connection: &mut Connection, provider: &str) -> Room {
     let day = i64::try_from(Duration::from_hours(24).as_micros()).unwrap();
     let today = SystemClock.now().micros().div_euclid(day);
     let opens = Timestamp::from_micros(today.saturating_add(1).saturating_mul(day));
-    Room { offering, opens }
+    Room { resource, offering, opens }
 }
 
 fn id(answer: std::io::Result<Answer>) -> String {
@@ -218,7 +216,7 @@ fn id(answer: std::io::Result<Answer>) -> String {
 }
 
 #[track_caller]
-fn expect(answer: std::io::Result<Answer>, status: u16) -> Answer {
+pub(crate) fn expect(answer: std::io::Result<Answer>, status: u16) -> Answer {
     let answer = answer.unwrap();
     assert_eq!(answer.status, status, "{}", String::from_utf8_lossy(&answer.body));
     answer

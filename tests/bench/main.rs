@@ -5,6 +5,7 @@
 
 mod append;
 mod business;
+mod deaf;
 mod edge;
 #[path = "../support/http.rs"]
 mod http;
@@ -12,6 +13,9 @@ mod measure;
 #[path = "../support/node.rs"]
 mod node;
 mod session;
+#[path = "../support/socket.rs"]
+mod socket;
+mod sockets;
 mod views;
 
 use tokio::runtime::Builder;
@@ -31,10 +35,31 @@ pub(crate) struct Size {
     pub(crate) holds: u32,
     /// Holds over HTTP by one idle client, and searches for free times.
     pub(crate) alone: u32,
+    /// Sockets on one topic.
+    pub(crate) sockets: u32,
+    /// Changes that they are told at a steady pace.
+    pub(crate) steady: u32,
+    /// Changes that they are told as fast as the node goes.
+    pub(crate) flat_out: u32,
+    /// Sockets that never read.
+    pub(crate) deaf: u32,
+    /// Changes that the views publish meanwhile.
+    pub(crate) changes: u32,
 }
 
-const CI: Size =
-    Size { rounds: 3, appends: 3_200, mixed: 4_000, events: 20_000, holds: 2_000, alone: 200 };
+const CI: Size = Size {
+    rounds: 3,
+    appends: 3_200,
+    mixed: 4_000,
+    events: 20_000,
+    holds: 2_000,
+    alone: 200,
+    sockets: 100,
+    steady: 120,
+    flat_out: 200,
+    deaf: 20,
+    changes: 8_000,
+};
 const FULL: Size = Size {
     rounds: 5,
     appends: 32_000,
@@ -42,6 +67,11 @@ const FULL: Size = Size {
     events: 100_000,
     holds: 20_000,
     alone: 1_000,
+    sockets: 1_000,
+    steady: 360,
+    flat_out: 300,
+    deaf: 500,
+    changes: 100_000,
 };
 
 fn main() {
@@ -68,6 +98,10 @@ fn main() {
         }
         if is_wanted("edge") {
             edge::over_http(size).await;
+        }
+        if is_wanted("sockets") {
+            sockets::fan_out(size).await;
+            deaf::beside_the_deaf(size).await;
         }
         let after = measure::flush("flush after");
         let noisy = measure::differ(&[before, after]);

@@ -105,8 +105,17 @@ pub(crate) fn processor(process: u32) -> Duration {
 
 /// The most memory that a process ever had, in KiB.
 pub(crate) fn peak_memory(process: u32) -> u64 {
+    memory(process, "VmHWM:")
+}
+
+/// The memory that a process has now, in KiB.
+pub(crate) fn resident_memory(process: u32) -> u64 {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: u32, kind: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
     line.trim().split(' ').next().unwrap().parse().unwrap()
 }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::history::{self, Entry, Kind, Known};
 use crate::http::Connection;
+use crate::listener::Listener;
 use crate::world::{Catalogue, Person, World};
 
 /// A small generator of numbers; the same seed gives the same customers.
@@ -64,6 +65,11 @@ pub(crate) async fn run(
     commands_max: u32,
 ) -> bool {
     let mut left_alone = false;
+    // One of them listens from before the first command on. It says nothing that the others do not.
+    let mut listening = JoinSet::new();
+    if let Some(listener) = Listener::open(address, &world.customers[0]).await {
+        listening.spawn(listener.listen());
+    }
     let mut customers = JoinSet::new();
     for (person, number) in world.customers.clone().into_iter().zip(1_u64..) {
         let (world, catalogue) = (Arc::clone(world), Arc::clone(catalogue));

@@ -1,6 +1,7 @@
 //! A real node in this process: a folder of its own, a free port, real keys, and a clock that the
 //! test moves. It can be stopped and started again on the same folder.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,11 @@ impl World {
     /// The node that runs.
     pub fn node(&self) -> &Running {
         self.running.as_ref().expect("the node is stopped")
+    }
+
+    /// The folder that the node keeps its data in.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
     }
 
     /// Stops the node; its folder stays.

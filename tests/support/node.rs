@@ -31,7 +31,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// The binary: named by `HOLDFAST_BIN`, or the one beside the running test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(named) = variable("HOLDFAST_BIN") {
         return named.into();
     }
@@ -64,8 +64,18 @@ impl Node {
         flags: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Self, DidNotStart> {
+        Self::start_by(Command::new(binary()), data, flags, environment)
+    }
+
+    /// The same by a command that becomes the binary, with the arguments that it is given.
+    pub(crate) fn start_by(
+        mut command: Command,
+        data: &Path,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, DidNotStart> {
         let began = Instant::now();
-        let mut child = Command::new(binary())
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(data)
             .args(["--address-rate", "1000000/1s", "--principal-rate", "1000000/1s"])
@@ -108,13 +118,18 @@ impl Node {
     }
 
     /// Asks it to end; answers how it ended and how long that took.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration, String) {
+    pub(crate) fn terminate(self) -> (ExitStatus, Duration, String) {
         let began = Instant::now();
         self.signal("TERM");
+        let (status, said) = self.ended();
+        (status, began.elapsed(), said)
+    }
+
+    /// Waits until it ends by itself; answers how it ended and what it said last.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        let took = began.elapsed();
         self.end();
-        (status, took, self.said())
+        (status, self.said())
     }
 
     /// Sends a signal by its name.

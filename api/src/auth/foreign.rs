@@ -10,7 +10,7 @@ use jsonwebtoken::jwk::JwkSet;
 use tokio::sync::Mutex;
 
 use super::TokenError;
-use super::verifier::CheckingKey;
+use super::checking_key::CheckingKey;
 use crate::lifecycle::Lifecycle;
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,6 +17,7 @@ use super::{Failure, offline};
 
 /// What to audit.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast audit verify --data ./data")]
 pub enum AuditCommand {
     /// Recompute both hash chains of the log, or of an export of it.
     Verify(VerifyArguments),

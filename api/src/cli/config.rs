@@ -11,8 +11,10 @@ use crate::config::sources::Value;
 
 /// What to look at.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast config show --origin")]
 pub enum ConfigCommand {
     /// Say whether the configuration is one that a node would start with.
+    #[command(after_help = "Example:\n  holdfast config check --config ./holdfast.toml")]
     Check(SettingFlags),
     /// Show every value; passwords in addresses are masked.
     Show(ShowArguments),

@@ -7,6 +7,7 @@ use crate::{openapi, problems};
 
 /// Which part.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast docs openapi > docs/api/openapi.json")]
 pub enum DocsCommand {
     /// The catalogue of problems, `docs/api/problems.md`.
     Problems,
@@ -18,9 +19,6 @@ pub enum DocsCommand {
 pub fn run(command: &DocsCommand) -> Result<(), Failure> {
     match command {
         DocsCommand::Problems => output::line(problems::pages::markdown().trim_end()),
-        DocsCommand::Openapi => {
-            let text = serde_json::to_string_pretty(&openapi::document());
-            output::line(&text.map_err(|why| Failure::Failed(why.to_string()))?)
-        }
+        DocsCommand::Openapi => output::line(&serde_json::to_string_pretty(&openapi::document())?),
     }
 }

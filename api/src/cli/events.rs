@@ -12,6 +12,7 @@ use super::Failure;
 
 /// What to read.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast events tail -f")]
 pub enum EventsCommand {
     /// Show one stream from its beginning.
     Stream(stream::StreamArguments),

@@ -7,6 +7,8 @@ use holdfast_projections::follower::FollowError;
 use holdfast_projections::ports::StoreError;
 use holdfast_projections::rebuild::RebuildError;
 
+use crate::keys::KeyError;
+
 /// How a command ended without success. The text is shown to a person.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -69,6 +71,15 @@ impl From<serde_json::Error> for Failure {
 impl From<crate::config::ConfigError> for Failure {
     fn from(why: crate::config::ConfigError) -> Self {
         Self::Usage(why.to_string())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(why: KeyError) -> Self {
+        match why {
+            KeyError::File { .. } => Self::Unavailable(why.to_string()),
+            KeyError::Exposed(_) | KeyError::NotAKey { .. } => Self::Failed(why.to_string()),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::stores::{LogStore, ReadStore};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast migrate status --data ./data")]
 pub enum MigrateCommand {
     /// Show every change of the tables and where it stands.
     #[command(after_help = "Example:\n  holdfast migrate status --data ./data -o json")]

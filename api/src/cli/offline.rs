@@ -5,6 +5,8 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+use holdfast_domain::ids::InvalidId;
+use holdfast_domain::log::StreamId;
 use holdfast_eventlog::SqliteLogReader;
 use holdfast_readmodel::sqlite::SqliteReadStore;
 use holdfast_readmodel::sqlite::migrations::{self, StepState};
@@ -13,6 +15,7 @@ use tokio::runtime::Builder;
 use super::Failure;
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
+use crate::keys::Keys;
 
 /// Runs the work of a command to its end, or until somebody presses Ctrl-C.
 pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
@@ -29,6 +32,27 @@ pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
 pub fn data_flag(config: &Config) -> String {
     let data = &config.data;
     if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
+}
+
+/// The keys of the node whose data folder it is. None are made: what a key signs that no node has is
+/// worth nothing.
+pub fn keys(config: &Config) -> Result<Keys, Failure> {
+    if !config.data.join("keys").is_dir() {
+        let why = format!(
+            "{} holds no keys; name the data folder of the node with --data, or start it there \
+             first: `holdfast serve{}`",
+            config.data.display(),
+            data_flag(config)
+        );
+        return Err(Failure::Conflict(why));
+    }
+    Ok(Keys::open(&config.data)?)
+}
+
+/// A stream by its name.
+pub fn stream(text: &str) -> Result<StreamId, &'static str> {
+    const SHAPE: &str = "a stream is named like reservation-018f2a10-7c5e-7000-8000-000000000001; see `events tail`";
+    text.parse().map_err(|_why: InvalidId| SHAPE)
 }
 
 /// The log, to read.

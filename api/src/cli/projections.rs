@@ -12,6 +12,7 @@ use super::Failure;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  holdfast projections list")]
 pub enum ProjectionsCommand {
     /// Show every view, its generations and how far they are.
     List(list::ListArguments),

@@ -42,7 +42,7 @@ pub struct ReplayArguments {
     #[arg(long, value_name = "POSITION|INSTANT")]
     as_of: AsOf,
     /// Fold this stream.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = offline::stream)]
     stream: Option<StreamId>,
     /// Fold the streams of this reservation: itself, its payment, who decides about its seat.
     #[arg(long, value_name = "UUID", conflicts_with = "stream")]

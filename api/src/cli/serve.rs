@@ -9,6 +9,9 @@ use super::welcome::{self, Before, Ready};
 use super::{Failure, output};
 use crate::app::{App, Running, StartError};
 use crate::config::Config;
+use crate::keys::KeyError;
+use crate::node::NodeError;
+use crate::state::StateError;
 use crate::{lifecycle, telemetry};
 
 /// The whole process ends within this after it was asked to, whatever still runs.
@@ -51,15 +54,19 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
 fn failure(why: &StartError) -> Failure {
     match why {
         StartError::Listen { .. }
-        | StartError::Log(_)
-        | StartError::Unread(_)
-        | StartError::Views(_) => Failure::Unavailable(why.to_string()),
-        StartError::Keys(_)
-        | StartError::OwnKey(_)
-        | StartError::Client(_)
-        | StartError::Simulator(_)
-        | StartError::Routes(_)
-        | StartError::Description(_) => Failure::Failed(why.to_string()),
+        | StartError::State(
+            StateError::Keys(KeyError::File { .. })
+            | StateError::Unread(_)
+            | StateError::Node(NodeError::Log(_) | NodeError::Views(_)),
+        ) => Failure::Unavailable(why.to_string()),
+        StartError::Routes(_)
+        | StartError::Description(_)
+        | StartError::State(
+            StateError::Keys(KeyError::Exposed(_) | KeyError::NotAKey { .. })
+            | StateError::OwnKey(_)
+            | StateError::Client(_)
+            | StateError::Node(NodeError::Simulator(_)),
+        ) => Failure::Failed(why.to_string()),
     }
 }
 

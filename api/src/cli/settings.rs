@@ -66,6 +66,9 @@ impl FromArgMatches for OfflineFlags {
     }
 }
 
+/// Under which heading they stand in the help.
+pub const HEADING: &str = "Settings";
+
 fn flag(setting: &'static Setting) -> Arg {
     let default = if setting.default.is_empty() { "none" } else { setting.default };
     let environment = setting.environment();
@@ -74,7 +77,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .long(setting.name)
         .value_name(setting.value_name)
         .help(help)
-        .help_heading("Settings");
+        .help_heading(HEADING);
     if setting.name == "test-clock" {
         flag.num_args(0..=1).default_missing_value("now")
     } else {
@@ -88,7 +91,7 @@ fn flags(command: Command, wanted: impl Fn(&Setting) -> bool) -> Command {
         .value_name("FILE")
         .value_parser(clap::value_parser!(PathBuf))
         .help("The file to read settings from [default: holdfast.toml, if it is there]")
-        .help_heading("Settings");
+        .help_heading(HEADING);
     command.args(SETTINGS.iter().filter(|setting| wanted(setting)).map(flag)).arg(file)
 }
 

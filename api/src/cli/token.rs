@@ -8,9 +8,8 @@ use holdfast_domain::actor::Role;
 use holdfast_domain::ids::PrincipalId;
 
 use super::settings::OfflineFlags;
-use super::{Failure, output};
+use super::{Failure, offline, output};
 use crate::auth::mint::{Grant, mint};
-use crate::keys::Keys;
 use crate::wall_clock::unix_seconds;
 
 const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
@@ -62,7 +61,7 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Failure> {
         let why = "tokens come from the issuer behind jwks-url; this node would refuse its own";
         return Err(Failure::Conflict(why.to_owned()));
     }
-    let keys = Keys::open(&config.data).map_err(|why| Failure::Failed(why.to_string()))?;
+    let keys = offline::keys(&config)?;
     let grant = Grant {
         tokens: &config.tokens,
         principal: arguments.sub,

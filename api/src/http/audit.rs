@@ -7,10 +7,8 @@ use holdfast_commands::ports::Presenter as _;
 use holdfast_commands::state::{Known, State as Folded};
 use holdfast_domain::booking::reservation::Reservation;
 use holdfast_domain::booking::{payment_stream, reservation_stream};
-use holdfast_domain::ids::{CorrelationId, HoldId, InvalidId, PaymentId, ReservationId};
-use holdfast_domain::log::{
-    Feed, Metadata, Position, ReadError, Recorded, Revision, StoredEvent, StreamId,
-};
+use holdfast_domain::ids::{InvalidId, PaymentId, ReservationId};
+use holdfast_domain::log::{Feed, Position, ReadError, Recorded, Revision, StoredEvent, StreamId};
 use holdfast_domain::payment::Payment;
 use holdfast_domain::time::Timestamp;
 use holdfast_eventlog::codec;
@@ -20,15 +18,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cursor::Scope;
 use super::describe::Problems;
-use super::ids::Id;
 use super::present::{Shown, payment_at};
 use super::problem::Problem;
-use super::query::{NoParameters, Query};
+use super::query::Query;
 use super::read::{self, Page};
-use super::reservations::is_office;
-use crate::app::State;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
+use crate::state::State;
 
 /// How many events of one stream are read at once.
 const STEP: usize = 1_000;
@@ -106,9 +102,9 @@ impl From<ReadError> for Problem {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Part {
     /// At most so many.
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// Where the page before ended.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// The events of a stream, oldest first.
@@ -199,53 +195,11 @@ pub(crate) async fn list_events(
     Ok(read::at(head, &Page::new(items, next_cursor)))
 }
 
-/// Everything that was written about a reservation: its own events, its payment's, its seat's.
-#[utoipa::path(
-    tag = "audit",
-    params(("id" = String, Path, format = Uuid)),
-    responses((status = 200, body = Page<EventShown>), Problems),
-    security(("bearer" = [])),
-)]
-#[get("/v1/reservations/{id}/history")]
-pub(crate) async fn history(
-    state: web::Data<State>,
-    reservation: Id<ReservationId>,
-    _query: Query<NoParameters>,
-) -> Result<HttpResponse, Problem> {
-    let about = state.node.engine.routes().reservation(reservation.0).await?;
-    let about = about.ok_or(Problem::new(Code::NotFound))?;
-    let mut found = Vec::new();
-    for stream in about.streams() {
-        let events = whole_stream(&*state.node.feed, stream).await?;
-        found.extend(events.into_iter().filter(|event| belongs(event, reservation.0)));
-    }
-    found.sort_by_key(|event| event.position);
-    let head = state.node.feed.head().await?.position;
-    Ok(read::at(head, &Page::new(shown(found)?, None)))
-}
-
-/// The claim that an event of a seat's stream is about.
-#[derive(Deserialize)]
-struct OfClaim {
-    hold: Option<HoldId>,
-}
-
-/// Whether an event was written for the reservation, or is about its claim: somebody else's
-/// placement can be what writes down that a hold ran out.
-fn belongs(event: &StoredEvent, reservation: ReservationId) -> bool {
-    let written_for = serde_json::from_slice::<Metadata>(&event.metadata)
-        .is_ok_and(|metadata| metadata.correlation_id == CorrelationId::from(reservation));
-    let claims = [HoldId::derive(reservation, 0), HoldId::derive(reservation, 1)];
-    written_for
-        || serde_json::from_slice::<OfClaim>(&event.payload)
-            .is_ok_and(|about| about.hold.is_some_and(|hold| claims.contains(&hold)))
-}
-
-fn shown(events: Vec<StoredEvent>) -> Result<Vec<EventShown>, Problem> {
+pub(super) fn shown(events: Vec<StoredEvent>) -> Result<Vec<EventShown>, Problem> {
     events.into_iter().map(EventShown::try_from).collect()
 }
 
-fn size(state: &State, limit: Option<u32>) -> Result<usize, Problem> {
+pub(super) fn size(state: &State, limit: Option<u32>) -> Result<usize, Problem> {
     read::page_limit(state, limit).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 

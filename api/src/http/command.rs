@@ -22,10 +22,10 @@ use super::headers::Traceparent;
 use super::idempotency::IdempotencyKey;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::query;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
 use crate::routes::{Access, Row};
+use crate::state::State;
 
 /// The position of the last event that an answer knows of.
 pub const POSITION: HeaderName = HeaderName::from_static("holdfast-position");

@@ -1,10 +1,11 @@
 //! Cursors: where a list goes on. Opaque to clients and authenticated, so that nobody can read from
-//! where she was not led: bound to the list, the caller and the filter.
+//! where she was not led: bound to the list, the caller, the filter, and the life of the log, because
+//! a place in a future that was lost in a restore is a place in nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use holdfast_domain::ids::PrincipalId;
+use holdfast_domain::ids::{Epoch, PrincipalId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
@@ -32,24 +33,37 @@ pub struct Scope<'a> {
 #[derive(Debug, Clone)]
 pub struct Cursors {
     key: CursorKey,
+    epoch: Epoch,
 }
 
 impl Cursors {
-    /// With the node's key; nodes that share it read each other's cursors.
-    pub const fn new(key: CursorKey) -> Self {
-        Self { key }
+    /// With the node's key, in this life of the log; nodes that share both read each other's
+    /// cursors.
+    pub const fn new(key: CursorKey, epoch: Epoch) -> Self {
+        Self { key, epoch }
     }
 
     /// Makes a cursor.
     pub fn seal(&self, scope: &Scope<'_>, place: &impl Serialize) -> Result<String, Problem> {
+        self.write(scope, &(self.epoch, place))
+    }
+
+    /// Reads a cursor.
+    pub fn open<T: DeserializeOwned>(&self, scope: &Scope<'_>, text: &str) -> Result<T, Problem> {
+        let (epoch, place): (Epoch, T) = self.read(scope, text)?;
+        if epoch == self.epoch { Ok(place) } else { Err(Problem::new(Code::BadCursor)) }
+    }
+
+    /// Writes a place that says itself in which life of the log it is.
+    pub fn write(&self, scope: &Scope<'_>, place: &impl Serialize) -> Result<String, Problem> {
         let mut bytes = serde_json::to_vec(place).map_err(Problem::internal)?;
         let tag = self.tag(scope, &bytes);
         bytes.extend_from_slice(&tag);
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads a cursor.
-    pub fn open<T: DeserializeOwned>(&self, scope: &Scope<'_>, text: &str) -> Result<T, Problem> {
+    /// Reads such a place, of whatever life it is.
+    pub fn read<T: DeserializeOwned>(&self, scope: &Scope<'_>, text: &str) -> Result<T, Problem> {
         let bad = || Problem::new(Code::BadCursor);
         if text.len() > CURSOR_CHARS_MAX {
             return Err(bad());
@@ -84,8 +98,10 @@ mod tests {
 
     fn cursors() -> Cursors {
         let data = tempfile::tempdir().unwrap();
-        Cursors::new(crate::keys::Keys::open(data.path()).unwrap().cursor)
+        Cursors::new(crate::keys::Keys::open(data.path()).unwrap().cursor, EPOCH)
     }
+
+    const EPOCH: Epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
 
     const SCOPE: Scope<'static> =
         Scope { purpose: "reservations", principal: None, filter: "held" };
@@ -104,6 +120,15 @@ mod tests {
             let why = cursors.open::<(u64, String)>(&other, &text).unwrap_err();
             assert_eq!(why.code(), Code::BadCursor, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_cursor_from_another_life_of_the_log_is_refused() {
+        let now = cursors();
+        let before = Cursors { epoch: Epoch::from_uuid(uuid::Uuid::from_u128(2)), ..now.clone() };
+        let text = before.seal(&SCOPE, &7).unwrap();
+        assert_eq!(before.open::<u64>(&SCOPE, &text).unwrap(), 7);
+        assert_eq!(now.open::<u64>(&SCOPE, &text).unwrap_err().code(), Code::BadCursor);
     }
 
     #[test]

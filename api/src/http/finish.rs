@@ -15,9 +15,9 @@ use tracing_actix_web::RequestId;
 
 use super::headers::harden;
 use super::problem::{MEDIA_TYPE, Problem};
-use crate::app::State;
 use crate::problems::Code;
 use crate::routes::Row;
+use crate::state::State;
 
 /// The longest path that is given back as `instance`.
 const INSTANCE_CHARS_MAX: usize = 512;

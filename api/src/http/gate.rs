@@ -15,10 +15,10 @@ use super::auth::{bearer, require_role};
 use super::limits::Share;
 use super::peer;
 use super::problem::Problem;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
 use crate::routes::{Access, ROUTES, Row, methods_of, pushes, row_of};
+use crate::state::State;
 use crate::ws::line::Line;
 
 /// The middleware.

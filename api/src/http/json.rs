@@ -14,8 +14,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::app::State;
 use crate::problems::Code;
+use crate::state::State;
 
 /// A body, read strictly.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, get, web};
 
-use crate::app::State;
+use crate::state::State;
 
 /// The keys that check this node's tokens, as a JSON Web Key Set.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "A JSON Web Key Set")))]

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use holdfast_commands::catalog::{DraftOffering, OpenOffering, ScheduleSession};
-use holdfast_domain::actor::Role;
 use holdfast_domain::booking::offering::{
     Availability, Buffers, OfferingKind, OfferingRefusal, Terms,
 };
@@ -17,19 +16,32 @@ use holdfast_projections::views::schema::MoneyShape;
 use holdfast_projections::views::sessions::SessionDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
-use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
 use super::json::Body;
+use super::list::{List, Paging};
 use super::problem::Problem;
 use super::query::Query;
-use super::read;
+use super::read::{self, One};
 use super::text::Title;
-use crate::app::State;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services
+        .service(draft)
+        .service(list)
+        .service(publish)
+        .service(pause)
+        .service(schedule)
+        .service(sessions)
+        .service(get);
+}
 
 /// How a booking comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -233,16 +245,8 @@ pub(crate) async fn schedule(
 
 /// Whether a caller may see an offering: everybody, once it was published.
 fn is_visible(offering: &OfferingDocument, caller: &Caller) -> bool {
-    let office = caller.has(Role::Admin) || caller.has(Role::Auditor);
-    offering.status != Availability::Draft || office || offering.provider == caller.principal
-}
-
-/// What a read of one thing takes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct One {
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
+    let own = is_office(caller) || offering.provider == caller.principal;
+    own || offering.status != Availability::Draft
 }
 
 /// An offering. A draft is shown to its provider only.
@@ -276,6 +280,7 @@ pub(crate) async fn find(
 
 /// Which offerings.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
     /// Of this resource.
@@ -284,18 +289,12 @@ pub(crate) struct Filter {
     /// Of this provider; the caller's own are shown with their drafts.
     #[param(value_type = Option<String>)]
     provider: Option<PrincipalId>,
-    /// At most so many.
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
 }
 
 /// The offerings that can be booked, and all of the caller's own.
 #[utoipa::path(
     tag = "catalogue",
-    params(Filter),
+    params(Filter, Paging),
     responses((status = 200, body = read::Page<OfferingDocument>), Problems),
     security(("bearer" = [])),
 )]
@@ -303,26 +302,23 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     state: web::Data<State>,
     caller: Caller,
-    query: Query<Filter>,
+    asked: List<Filter>,
 ) -> Result<HttpResponse, Problem> {
-    let Filter { resource_id, provider, limit, cursor, min_position } = query.0;
-    read::wait_for(&state, min_position).await?;
-    let filter = format!("{resource_id:?} {provider:?}");
-    let scope = Scope { purpose: "offerings", principal: Some(caller.principal), filter: &filter };
-    let own = provider == Some(caller.principal);
-    let query = ListQuery {
-        provider: provider.map(|id| id.to_string()),
-        resource: resource_id.map(|id| id.to_string()),
-        status: (!own).then(|| "published".to_owned()),
-        limit: read::page_limit(&state, limit)?,
-        ..ListQuery::default()
+    let narrow = async |Filter { resource_id, provider }| {
+        let own = provider == Some(caller.principal);
+        Ok(ListQuery {
+            provider: provider.map(|id| id.to_string()),
+            resource: resource_id.map(|id| id.to_string()),
+            status: (!own).then(|| "published".to_owned()),
+            ..ListQuery::default()
+        })
     };
-    let wanted = read::Wanted { view: "offerings", query, cursor, scope };
-    read::list::<OfferingDocument>(&state, wanted).await
+    asked.of::<OfferingDocument>("offerings", &state, &caller, narrow).await
 }
 
 /// Which sessions.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dates {
     /// Starting at this instant or later.
@@ -331,18 +327,12 @@ pub(crate) struct Dates {
     /// Starting before this instant.
     #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
-    /// At most so many.
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
 }
 
 /// The sessions of a class, by start.
 #[utoipa::path(
     tag = "catalogue",
-    params(("id" = String, Path, format = Uuid), Dates),
+    params(("id" = String, Path, format = Uuid), Dates, Paging),
     responses((status = 200, body = read::Page<SessionDocument>), Problems),
     security(("bearer" = [])),
 )]
@@ -351,20 +341,16 @@ pub(crate) async fn sessions(
     state: web::Data<State>,
     caller: Caller,
     offering: Id<OfferingId>,
-    query: Query<Dates>,
+    asked: List<Dates>,
 ) -> Result<HttpResponse, Problem> {
-    let (offering, Dates { from, to, limit, cursor, min_position }) = (offering.0, query.0);
-    read::wait_for(&state, min_position).await?;
-    drop(find(&state, &caller, offering).await?);
-    let filter = format!("{offering} {from:?} {to:?}");
-    let scope = Scope { purpose: "sessions", principal: Some(caller.principal), filter: &filter };
-    let query = ListQuery {
-        offering: Some(offering.to_string()),
-        from: from.map(Timestamp::micros),
-        to: to.map(Timestamp::micros),
-        limit: read::page_limit(&state, limit)?,
-        ..ListQuery::default()
+    let narrow = async |Dates { from, to }| {
+        drop(find(&state, &caller, offering.0).await?);
+        Ok(ListQuery {
+            offering: Some(offering.0.to_string()),
+            from: from.map(Timestamp::micros),
+            to: to.map(Timestamp::micros),
+            ..ListQuery::default()
+        })
     };
-    let wanted = read::Wanted { view: "sessions", query, cursor, scope };
-    read::list::<SessionDocument>(&state, wanted).await
+    asked.of::<SessionDocument>("sessions", &state, &caller, narrow).await
 }

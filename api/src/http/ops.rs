@@ -1,29 +1,19 @@
 //! For those who run the node: is it alive, is it ready, what does it count. Readiness asks every
 //! part that was registered; a part that does not answer in time is not ready.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, web};
 use futures_util::future::join_all;
-use holdfast_domain::log::Pending;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::app::State;
+use crate::health::check::Check;
+use crate::state::State;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A part of the node that can tell whether it works.
-pub trait Check: Send + Sync + fmt::Debug {
-    /// Its name, for example `event_log`.
-    fn name(&self) -> &'static str;
-
-    /// Whether it works, and what a person should know about it either way.
-    fn check(&self) -> Pending<'_, Result<String, String>>;
-}
 
 /// What a part said.
 #[derive(Debug, Serialize, ToSchema)]

@@ -12,7 +12,8 @@ use holdfast_projections::views::payments::PaymentDocument;
 use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::MoneyShape;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, checking, outcome, respond, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
@@ -21,12 +22,17 @@ use super::json::Body;
 use super::present::RefundShown;
 use super::problem::Problem;
 use super::query::Query;
-use super::read;
-use super::reservations::{concerned, is_office};
+use super::read::{self, OneAsOf};
+use super::reservations::concerned;
 use super::text::ProviderKey;
-use crate::app::State;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services.service(confirm).service(refund).service(resolve_review).service(get);
+}
 
 /// What a customer authorised.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -93,21 +99,11 @@ pub(crate) async fn confirm(
     }
 }
 
-/// What a read of one payment takes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct One {
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
-    /// As it was at this position or instant; for auditors and admins.
-    as_of: Option<String>,
-}
-
 /// A payment with its attempts and refunds. For its customer, the provider of the service,
 /// auditors and admins.
 #[utoipa::path(
     tag = "payments",
-    params(("id" = String, Path, format = Uuid), One),
+    params(("id" = String, Path, format = Uuid), OneAsOf),
     responses((status = 200, body = PaymentDocument), Problems),
     security(("bearer" = [])),
 )]
@@ -116,7 +112,7 @@ pub(crate) async fn get(
     state: web::Data<State>,
     caller: Caller,
     order: Id<PaymentId>,
-    query: Query<One>,
+    query: Query<OneAsOf>,
 ) -> Result<HttpResponse, Problem> {
     if let Some(as_of) = &query.0.as_of {
         return super::audit::payment_as_of(&state, &caller, order.0, as_of).await;

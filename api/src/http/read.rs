@@ -1,24 +1,22 @@
-//! What every read shares: waiting until a position is visible, pages with authenticated cursors,
-//! and the position at which an answer is true.
+//! What every read shares: waiting until a position is visible, the shape of a page, and the
+//! position at which an answer is true.
 
 use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{ETAG, HeaderValue};
 use holdfast_domain::log::{Position, Revision};
-use holdfast_projections::document::{Document, Key};
-use holdfast_projections::ports::{Entry, Query};
+use holdfast_projections::document::Key;
 use holdfast_projections::reader::{At, ReadFailure};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::command::POSITION;
-use super::cursor::Scope;
 use super::etag::etag;
 use super::problem::Problem;
-use crate::app::State;
 use crate::problems::Code;
+use crate::state::State;
 
 /// How long a read waits for a position that is not visible yet.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -46,6 +44,24 @@ impl<T> Page<T> {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer passes by reference")]
 const fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+/// What a read of one thing takes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct One {
+    /// Wait until the views show this position, at most 2 s.
+    pub min_position: Option<u64>,
+}
+
+/// What a read of one thing takes whose past can be asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct OneAsOf {
+    /// Wait until the views show this position, at most 2 s.
+    pub min_position: Option<u64>,
+    /// As it was at this position or instant; for auditors and admins.
+    pub as_of: Option<String>,
 }
 
 /// Waits until the views show `position`, or says that they do not yet.
@@ -95,56 +111,6 @@ pub fn page_limit(state: &State, asked: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// A list to be read.
-#[derive(Debug)]
-pub struct Wanted<'a> {
-    /// Of which view.
-    pub view: &'static str,
-    /// Which entries.
-    pub query: Query,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// Whom and what its cursors are made for.
-    pub scope: Scope<'a>,
-}
-
-/// A page of a view's list, each document read as a `T`.
-pub async fn list<T: Serialize + DeserializeOwned>(
-    state: &State,
-    wanted: Wanted<'_>,
-) -> Result<HttpResponse, Problem> {
-    let Wanted { view, query, cursor, scope } = wanted;
-    let limit = query.limit;
-    let after: Option<(i64, String)> =
-        cursor.map(|text| state.cursors.open(&scope, &text)).transpose()?;
-    let query = Query {
-        after: after.map(|(at, key)| (at, Key::new(key))),
-        // One more than the page holds says whether there is another.
-        limit: limit.saturating_add(1),
-        ..query
-    };
-    let At { position, value: mut entries } = state.node.reader.list(view, query).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = entries.len() > size;
-    entries.truncate(size);
-    let last = entries.last().filter(|_| more);
-    let next_cursor = last
-        .map(|entry| state.cursors.seal(&scope, &(entry.at, entry.key.as_str())))
-        .transpose()?;
-    let (items, parked) = shown::<T>(&entries)?;
-    Ok(at(position, &Page { items, next_cursor, parked }))
-}
-
-/// What can be shown of these entries, and how many cannot: one row that does not read must not
-/// hide the others, and nobody may believe that it is not there.
-fn shown<T: DeserializeOwned>(entries: &[Entry]) -> Result<(Vec<T>, usize), Problem> {
-    let documents = entries.iter().filter_map(|entry| entry.document.as_ref());
-    let items: Vec<T> =
-        documents.map(Document::read).collect::<Result<_, _>>().map_err(Problem::internal)?;
-    let parked = entries.len().saturating_sub(items.len());
-    Ok((items, parked))
-}
-
 impl From<ReadFailure> for Problem {
     fn from(failure: ReadFailure) -> Self {
         match failure {
@@ -161,18 +127,6 @@ impl From<ReadFailure> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entry(key: &str, document: Option<u32>) -> Entry {
-        let document = document.map(|value| Document::of(&value).unwrap());
-        Entry { key: Key::new(key), at: 0, document }
-    }
-
-    #[test]
-    fn a_parked_entry_is_left_out_and_counted() {
-        let entries = [entry("a", Some(1)), entry("b", None), entry("c", Some(3))];
-        assert_eq!(shown::<u32>(&entries).unwrap(), (vec![1, 3], 1));
-        assert!(shown::<String>(&entries).is_err(), "a row of another shape is a fault of ours");
-    }
 
     #[test]
     fn a_page_says_how_many_are_missing_only_when_some_are() {

@@ -17,21 +17,33 @@ use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
-use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
 use super::json::{Body, OptionalBody};
+use super::list::{List, Paging};
 use super::party::PartySize;
 use super::present::CancellationOffer;
 use super::problem::Problem;
 use super::query::{NoParameters, Query};
-use super::read;
+use super::read::{self, OneAsOf};
 use super::refusals;
-use crate::app::State;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services
+        .service(name_price)
+        .service(reserve)
+        .service(list)
+        .service(get)
+        .service(quote_cancellation)
+        .service(cancel);
+}
 
 /// How a booking is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -168,20 +180,10 @@ pub(crate) async fn name_price(
     Ok(read::at(position, &named))
 }
 
-/// What a read of one reservation takes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct One {
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
-    /// As it was at this position or instant; for auditors and admins.
-    as_of: Option<String>,
-}
-
 /// A reservation. For its customer and its provider, auditors and admins.
 #[utoipa::path(
     tag = "booking",
-    params(("id" = String, Path, format = Uuid), One),
+    params(("id" = String, Path, format = Uuid), OneAsOf),
     responses((status = 200, body = ReservationDocument), Problems),
     security(("bearer" = [])),
 )]
@@ -190,7 +192,7 @@ pub(crate) async fn get(
     state: web::Data<State>,
     caller: Caller,
     reservation: Id<ReservationId>,
-    query: Query<One>,
+    query: Query<OneAsOf>,
 ) -> Result<HttpResponse, Problem> {
     if let Some(as_of) = &query.0.as_of {
         return super::audit::reservation_as_of(&state, &caller, reservation.0, as_of).await;
@@ -204,13 +206,9 @@ pub(crate) async fn get(
     Ok(read::at_revision(found.position, found.value.revision, &found.value))
 }
 
-/// Whether the caller sees everybody's things by office.
-pub(crate) fn is_office(caller: &Caller) -> bool {
-    caller.has(Role::Admin) || caller.has(Role::Auditor)
-}
-
 /// Which reservations.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
     /// Only those that stand so.
@@ -222,19 +220,13 @@ pub(crate) struct Filter {
     /// Starting before this instant.
     #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
-    /// At most so many.
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
 }
 
 /// The caller's reservations, as a customer or as a provider, by start; everybody's for auditors
 /// and admins.
 #[utoipa::path(
     tag = "booking",
-    params(Filter),
+    params(Filter, Paging),
     responses((status = 200, body = read::Page<ReservationDocument>), Problems),
     security(("bearer" = [])),
 )]
@@ -242,23 +234,18 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     state: web::Data<State>,
     caller: Caller,
-    query: Query<Filter>,
+    asked: List<Filter>,
 ) -> Result<HttpResponse, Problem> {
-    let Filter { status, from, to, limit, cursor, min_position } = query.0;
-    read::wait_for(&state, min_position).await?;
-    let filter = format!("{status:?} {from:?} {to:?}");
-    let scope =
-        Scope { purpose: "reservations", principal: Some(caller.principal), filter: &filter };
-    let query = ListQuery {
-        party: (!is_office(&caller)).then(|| caller.principal.to_string()),
-        status: status.map(|status| status.name().to_owned()),
-        from: from.map(Timestamp::micros),
-        to: to.map(Timestamp::micros),
-        limit: read::page_limit(&state, limit)?,
-        ..ListQuery::default()
+    let narrow = async |Filter { status, from, to }| {
+        Ok(ListQuery {
+            party: (!is_office(&caller)).then(|| caller.principal.to_string()),
+            status: status.map(|status| status.name().to_owned()),
+            from: from.map(Timestamp::micros),
+            to: to.map(Timestamp::micros),
+            ..ListQuery::default()
+        })
     };
-    let wanted = read::Wanted { view: "reservations", query, cursor, scope };
-    read::list::<ReservationDocument>(&state, wanted).await
+    asked.of::<ReservationDocument>("reservations", &state, &caller, narrow).await
 }
 
 /// What belongs to a reservation, and in which part the caller acts on it. Somebody else's is not

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, get, post, put, web};
 use holdfast_commands::catalog::AboutResource;
-use holdfast_domain::actor::Role;
 use holdfast_domain::booking::resource::Schedule;
 use holdfast_domain::ids::ResourceId;
 use holdfast_domain::time::Timestamp;
@@ -12,19 +11,25 @@ use holdfast_projections::views::calendar::AllocationDocument;
 use holdfast_projections::views::resources::ResourceDocument;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::command::{Command, run};
-use super::cursor::Scope;
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
 use super::json::Body;
+use super::list::{List, Paging};
 use super::problem::Problem;
 use super::query::Query;
-use super::read;
+use super::read::{self, One};
 use super::text::Title;
-use crate::app::State;
-use crate::auth::Caller;
+use crate::auth::{Caller, is_office};
 use crate::problems::Code;
+use crate::state::State;
+
+/// Registers the routes of this file.
+pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
+    services.service(register).service(publish_schedule).service(get).service(calendar);
+}
 
 /// A resource to be entered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -107,14 +112,6 @@ pub(crate) async fn publish_schedule(
     run(&state, &command, &bytes, use_case).await
 }
 
-/// What a read of one thing takes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct One {
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
-}
-
 /// A resource. Public catalogue: any caller may see it.
 #[utoipa::path(
     tag = "catalogue",
@@ -135,6 +132,7 @@ pub(crate) async fn get(
 
 /// Which part of a calendar.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Span {
     /// What ends after this instant.
@@ -143,18 +141,12 @@ pub(crate) struct Span {
     /// What starts before this instant.
     #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
-    /// At most so many.
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-    /// Wait until the views show this position, at most 2 s.
-    min_position: Option<u64>,
 }
 
 /// What is taken of a resource's time. For its owner, auditors and admins.
 #[utoipa::path(
     tag = "catalogue",
-    params(("id" = String, Path, format = Uuid), Span),
+    params(("id" = String, Path, format = Uuid), Span, Paging),
     responses((status = 200, body = read::Page<AllocationDocument>), Problems),
     security(("bearer" = [])),
 )]
@@ -163,24 +155,19 @@ pub(crate) async fn calendar(
     state: web::Data<State>,
     caller: Caller,
     resource: Id<ResourceId>,
-    query: Query<Span>,
+    asked: List<Span>,
 ) -> Result<HttpResponse, Problem> {
-    let (resource, Span { from, to, limit, cursor, min_position }) = (resource.0, query.0);
-    read::wait_for(&state, min_position).await?;
-    let owned = read::find::<ResourceDocument>(&state, "resources", resource).await?.value;
-    let office = caller.has(Role::Admin) || caller.has(Role::Auditor);
-    if !office && owned.owner != caller.principal {
-        return Err(Problem::new(Code::NotFound));
-    }
-    let filter = format!("{resource} {from:?} {to:?}");
-    let scope = Scope { purpose: "calendar", principal: Some(caller.principal), filter: &filter };
-    let query = ListQuery {
-        resource: Some(resource.to_string()),
-        to: to.map(Timestamp::micros),
-        ends_after: from.map(Timestamp::micros),
-        limit: read::page_limit(&state, limit)?,
-        ..ListQuery::default()
+    let narrow = async |Span { from, to }| {
+        let found = read::find::<ResourceDocument>(&state, "resources", resource.0).await?;
+        if !is_office(&caller) && found.value.owner != caller.principal {
+            return Err(Problem::new(Code::NotFound));
+        }
+        Ok(ListQuery {
+            resource: Some(resource.0.to_string()),
+            to: to.map(Timestamp::micros),
+            ends_after: from.map(Timestamp::micros),
+            ..ListQuery::default()
+        })
     };
-    let wanted = read::Wanted { view: "calendar", query, cursor, scope };
-    read::list::<AllocationDocument>(&state, wanted).await
+    asked.of::<AllocationDocument>("calendar", &state, &caller, narrow).await
 }

@@ -25,9 +25,9 @@ use super::offerings;
 use super::problem::Problem;
 use super::query::Query;
 use super::read;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 
 /// The longest stretch that is searched at once.
 const SPAN_MAX: Duration = Duration::from_hours(24 * 93);
@@ -35,6 +35,11 @@ const SPAN_MAX: Duration = Duration::from_hours(24 * 93);
 const SLOTS_MAX: usize = 2_000;
 /// The most claims that are looked at.
 const CLAIMS_MAX: u32 = 20_000;
+/// How far away a claim can matter: buffers reach at most a day beyond a booking, and a booking
+/// lasts at most a week.
+const REACH: Duration = Duration::from_hours(24 * 9);
+/// The shorter time that is proposed when there are too many claims.
+const SHORTER: Duration = Duration::from_hours(24);
 
 /// Which free starts.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -151,22 +156,17 @@ async fn taken(
     resource: &str,
     span: Interval,
 ) -> Result<(Position, Calendar), Problem> {
-    // Buffers reach at most a day beyond a booking, and a booking lasts at most a week.
-    let reach = Duration::from_hours(24 * 9);
     let query = ListQuery {
         resource: Some(resource.to_owned()),
-        to: Some(span.end().plus(reach).micros()),
-        ends_after: Some(span.start().minus(reach).micros()),
+        to: Some(span.end().plus(REACH).micros()),
+        ends_after: Some(span.start().minus(REACH).micros()),
         // One more than is looked at: then the list is known to be cut.
         limit: CLAIMS_MAX.saturating_add(1),
         ..ListQuery::default()
     };
     let found = state.node.reader.list("calendar", query).await?;
-    if found.value.len() > usize::try_from(CLAIMS_MAX).unwrap_or(usize::MAX) {
-        // A time beyond the cut would look free: no answer is better than a wrong one.
-        return Err(Problem::new(Code::InvalidQuery)
-            .detail("There are more than 20000 bookings in this time; ask for a shorter one."));
-    }
+    let starts = found.value.iter().map(|entry| Timestamp::from_micros(entry.at));
+    within_bounds(&starts.collect::<Vec<_>>(), span, CLAIMS_MAX)?;
     let mut calendar = Calendar::default();
     for entry in found.value {
         let document = entry.document.ok_or_else(|| {
@@ -178,6 +178,27 @@ async fn taken(
         }
     }
     Ok((found.position, calendar))
+}
+
+/// Refuses a list of claims that was cut, given where each starts: a time beyond the cut would look
+/// free, and no answer is better than a wrong one. The bound is ours, not the caller's mistake.
+fn within_bounds(starts: &[Timestamp], span: Interval, most: u32) -> Result<(), Problem> {
+    let fits = |count: usize| count <= usize::try_from(most).unwrap_or(usize::MAX);
+    if fits(starts.len()) {
+        return Ok(());
+    }
+    // What would be looked at for the shortest time that is worth asking for.
+    let last = span.start().plus(SHORTER).plus(REACH);
+    let shorter = span.end() > span.start().plus(SHORTER)
+        && fits(starts.iter().filter(|start| **start < last).count());
+    let advice = if shorter {
+        "Ask for a shorter time, a day for example."
+    } else {
+        "A shorter time does not help. Reserve a start directly: a refusal names free ones near it."
+    };
+    // To ask the same again changes nothing, so nothing is said about when.
+    let detail = format!("More than {most} bookings lie around this time. {advice}");
+    Err(Problem::new(Code::Unavailable).detail(detail))
 }
 
 /// The events that a claim as shown stands for.
@@ -204,4 +225,29 @@ fn facts(claim: &AllocationDocument) -> Result<Vec<CalendarEvent>, Problem> {
         AllocationStatus::Booked => Some(CalendarEvent::HoldConverted { hold }),
     };
     Ok([Some(placed), then].into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    #[test]
+    fn too_many_claims_are_the_engines_bound_and_the_caller_hears_what_helps() {
+        let monday: Timestamp = "2026-03-09T00:00:00Z".parse().unwrap();
+        let span = |days| Interval::try_new(monday, monday.plus(DAY * days)).unwrap();
+        let daily = |count| (0..count).map(|day| monday.plus(DAY * day)).collect::<Vec<_>>();
+        // Eleven claims, one a day: ten of them can matter to a single day.
+        assert!(within_bounds(&daily(10), span(30), 10).is_ok());
+        let said = |starts: &[Timestamp], days, most| {
+            let problem = within_bounds(starts, span(days), most).unwrap_err();
+            assert_eq!((problem.code(), problem.status().as_u16()), (Code::Unavailable, 503));
+            problem.body()["detail"].as_str().unwrap().to_owned()
+        };
+        assert!(said(&daily(11), 30, 10).contains("Ask for a shorter time"));
+        assert!(said(&daily(11), 1, 10).contains("does not help"), "it is as short already");
+        assert!(said(&daily(10), 30, 9).contains("does not help"), "a day has as many");
+        assert!(said(&[monday; 11], 30, 10).contains("does not help"), "all at once");
+    }
 }

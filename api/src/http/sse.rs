@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::problem::Problem;
 use super::query::Query;
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 use crate::wall_clock::unix_seconds;
 use crate::ws::frames::{Frame, Kind};
 use crate::ws::line::Line;
@@ -118,8 +118,8 @@ impl Telling {
                 return None;
             }
             match self.happens().await {
-                // The client has the last id: it goes on from there at another node.
-                Happened::Stop => return None,
+                // The client has the last id: it goes on from there, at another node.
+                Happened::Stop | Happened::Frame(None) => return None,
                 Happened::TokenOver => {
                     self.over = true;
                     return Some(event(&Frame::error(Code::TokenExpired, None)));
@@ -129,10 +129,6 @@ impl Telling {
                     self.subscriber.review().await;
                 }
                 Happened::Quiet => return Some(":\n\n".to_owned()),
-                Happened::Frame(None) => {
-                    self.state.metrics.sockets.dropped.inc();
-                    return None;
-                }
                 Happened::Frame(Some(frame)) => {
                     let text = event(&frame);
                     if !text.is_empty() {

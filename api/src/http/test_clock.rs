@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use super::describe::Problems;
 use super::json::Body;
 use super::problem::Problem;
-use crate::app::State;
 use crate::problems::Code;
+use crate::state::State;
 
 /// How long the engine may take to come to rest.
 const REST_MAX: Duration = Duration::from_secs(10);

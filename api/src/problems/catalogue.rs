@@ -18,7 +18,7 @@ problems! {
         "A query parameter is unknown, stands twice, or has a value that it does not take."
         "Use the parameters of the API description, each at most once.";
     BadCursor "bad_cursor" 400 "The cursor was not made for this request"
-        "The cursor is altered or cut, or it belongs to another caller, another list or another filter."
+        "The cursor is altered or cut, it belongs to another caller, another list or another filter, or the log was restored from a back-up since."
         "Start again without a cursor.";
     BadIfMatch "bad_if_match" 400 "If-Match is not understood"
         "The header is neither `*` nor one strong entity tag that this API gave out."
@@ -199,7 +199,8 @@ problems! {
     Timeout "timeout" 503 "The request took too long"
         "The request was not answered within its limit; a command may still have been carried out." "Repeat the request; a command with the same Idempotency-Key.";
     Unavailable "unavailable" 503 "A part of the service is unavailable"
-        "A store or a provider cannot be reached now." "Repeat the request after `Retry-After`.";
+        "A store or a provider cannot be reached now, or the answer lies beyond a bound of the engine."
+        "Repeat the request after `Retry-After`; without one, do what `detail` says.";
     Internal "internal" 500 "Something went wrong on our side"
         "The cause was logged under `request_id`." "Repeat the request; a command with the same Idempotency-Key. If it persists, report the `request_id`.";
 }

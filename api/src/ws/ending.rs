@@ -10,8 +10,11 @@ use tokio::time::timeout;
 
 /// How long a frame may take to leave.
 const SEND_MAX: Duration = Duration::from_secs(5);
-/// How long a farewell may take to leave.
+/// How long a farewell may take to leave when the node stops, or the peer is expected to read it.
 pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(1);
+/// The same for a peer that was too slow: long enough for one that wakes up, short enough that one
+/// that does not is gone within ten seconds.
+const FAREWELL_TO_THE_SLOW_MAX: Duration = Duration::from_secs(3);
 
 /// Why a socket ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +25,17 @@ pub(super) enum End {
     Closed(CloseCode, &'static str),
     /// The peer does not read.
     Slow,
+    /// The hub has found that out, and has cut the line already.
+    GivenUp,
     /// The node stops.
     Stopping,
+}
+
+impl End {
+    /// How long the last words may take.
+    pub(super) fn patience(self) -> Duration {
+        if self == Self::Slow { FAREWELL_TO_THE_SLOW_MAX } else { FAREWELL_MAX }
+    }
 }
 
 /// Sending waits while the peer does not read: not for ever.

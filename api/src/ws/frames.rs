@@ -76,13 +76,6 @@ enum Said<'a> {
         topic: &'a str,
         position: Position,
     },
-    Change {
-        topic: &'a str,
-        key: &'a str,
-        position: Position,
-        cursor: Option<&'a str>,
-        data: Option<&'a RawValue>,
-    },
     Resync {
         topic: &'a str,
     },
@@ -99,19 +92,34 @@ enum Said<'a> {
     },
 }
 
-/// A change, ready to be written.
+/// The words of a change that are the same for everybody who hears it.
 #[derive(Debug)]
-pub struct Pushed<'a> {
-    /// Of which topic, as the client named it.
-    pub topic: &'a str,
-    /// What changed.
-    pub key: &'a str,
-    /// The position of its event.
-    pub position: Position,
-    /// Where to go on after it.
-    pub cursor: Option<&'a str>,
-    /// What it is now.
-    pub data: Option<&'a RawValue>,
+pub struct Written {
+    /// From behind the topic to before the cursor.
+    middle: String,
+    /// From behind the cursor to the end.
+    end: String,
+}
+
+impl Written {
+    /// What changed, by the event at which position, and what it is now; none when it is gone.
+    pub fn new(key: &str, position: Position, data: Option<&RawValue>) -> Self {
+        let data = data.map_or("null", RawValue::get);
+        Self {
+            middle: format!(r#","key":{},"position":{},"cursor":"#, json(&key), json(&position)),
+            end: format!(r#","data":{data}}}"#),
+        }
+    }
+
+    /// How many bytes that is.
+    pub const fn size(&self) -> usize {
+        self.middle.len().saturating_add(self.end.len())
+    }
+}
+
+/// Texts and numbers only: writing them cannot fail, and an empty frame would be seen by any test.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Which frame.
@@ -144,8 +152,7 @@ pub struct Frame {
 
 impl Frame {
     fn new(kind: Kind, said: &Said<'_>, id: Option<String>) -> Self {
-        // Texts and numbers only: this cannot fail, and an empty frame would be seen by any test.
-        Self { kind, text: serde_json::to_string(said).unwrap_or_default(), id }
+        Self { kind, text: json(said), id }
     }
 
     /// A topic is heard from now on: everything after `position` will come.
@@ -153,10 +160,17 @@ impl Frame {
         Self::new(Kind::Subscribed, &Said::Subscribed { topic, position }, id)
     }
 
-    /// Something changed.
-    pub fn change(pushed: &Pushed<'_>, id: Option<String>) -> Self {
-        let Pushed { topic, key, position, cursor, data } = *pushed;
-        Self::new(Kind::Change, &Said::Change { topic, key, position, cursor, data }, id)
+    /// Something changed: in a topic as the client named it, with where to go on after it.
+    pub fn change(
+        topic: &str,
+        cursor: Option<&str>,
+        written: &Written,
+        id: Option<String>,
+    ) -> Self {
+        let (topic, cursor) = (json(&topic), json(&cursor));
+        let start = r#"{"op":"change","topic":"#;
+        let parts = [start, &topic, &written.middle, &cursor, &written.end];
+        Self { kind: Kind::Change, text: parts.concat(), id }
     }
 
     /// Read the topic again: what was missed will not come.
@@ -203,13 +217,16 @@ mod tests {
     #[test]
     fn frames_look_as_the_contract_says() {
         let data = RawValue::from_string(r#"{"a":1}"#.to_owned()).unwrap();
-        let (position, cursor) = (Position(7), Some("c"));
-        let mut pushed =
-            Pushed { topic: "me", key: "k", position, cursor, data: Some(data.as_ref()) };
         let change = r#"{"op":"change","topic":"me","key":"k","position":7,"cursor":"c","data":"#;
-        assert_eq!(Frame::change(&pushed, None).text, format!(r#"{change}{{"a":1}}}}"#));
-        pushed.data = None;
-        assert_eq!(Frame::change(&pushed, None).text, format!("{change}null}}"));
+        for (data, shown) in [(Some(data.as_ref()), r#"{"a":1}"#), (None, "null")] {
+            let written = Written::new("k", Position(7), data);
+            let frame = Frame::change("me", Some("c"), &written, None);
+            assert_eq!(frame.text, format!("{change}{shown}}}"));
+        }
+        let odd = Frame::change("a\"b", None, &Written::new("c\\d", Position(1), None), None);
+        let odd: Value = serde_json::from_str(&odd.text).unwrap();
+        assert_eq!((&odd["topic"], &odd["key"]), (&"a\"b".into(), &"c\\d".into()));
+        assert!(odd["cursor"].is_null());
         for (frame, text) in [
             (
                 Frame::subscribed("me", Position(7), None),

@@ -3,18 +3,18 @@
 //! was read or told into frames; it reads nothing itself.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use holdfast_domain::ids::{Epoch, PrincipalId};
 use holdfast_domain::log::{Position, StoredEvent};
-use holdfast_projections::ports::{Change, ChangePage};
+use holdfast_projections::ports::Change;
 use holdfast_projections::topic::{Cursor, Topic};
-use serde_json::value::RawValue;
 
-use super::frames::{Frame, Pushed};
+use super::frames::Frame;
+use super::greeting::{Greeting, greeted};
 use super::join::{Join, Next};
 use super::place::Place;
 use super::sources::{EVENTS, Events, PROJECTIONS, Progress, event_frame, status_frame};
+use super::told::Told;
 use crate::http::cursor::Cursors;
 
 /// What has to be read for a group.
@@ -56,17 +56,6 @@ pub struct Group {
     pub progress: Option<Progress>,
     /// What is said when it has started: that it listens, or that its client must read again.
     pub greeting: Greeting,
-}
-
-/// What is said when a group has started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
-    /// It listens.
-    Subscribed,
-    /// It listens, and what was missed cannot be told.
-    SubscribedAnew,
-    /// What was missed cannot be told.
-    Resync,
 }
 
 impl Group {
@@ -129,26 +118,31 @@ impl Group {
         self.greet(join.delivered().position, listener)
     }
 
-    /// Changes that were missed.
-    pub fn read(&mut self, page: &ChangePage, full: bool, listener: &Listener<'_>) -> Vec<Frame> {
+    /// Changes that were missed; all of them up to `complete`, when that is known.
+    pub fn read(
+        &mut self,
+        changes: Vec<Change>,
+        complete: Option<Cursor>,
+        listener: &Listener<'_>,
+    ) -> Vec<Frame> {
         let mut frames = Vec::new();
-        for change in &page.changes {
+        for change in changes {
             if let Some(join) = &mut self.join {
                 join.caught(change.cursor);
             }
-            frames.extend(self.frames(change, listener));
+            frames.extend(self.frames(&change.into(), listener));
         }
-        if let Some(join) = self.join.as_mut().filter(|_| !full) {
-            join.complete(page.now);
+        if let (Some(join), Some(now)) = (&mut self.join, complete) {
+            join.complete(now);
         }
         frames
     }
 
     /// A change that the hub told.
-    pub fn told(&mut self, change: &Arc<Change>, listener: &Listener<'_>) -> Vec<Frame> {
-        let concerned = change.topics.iter().any(|topic| self.topics.contains_key(topic));
-        let deliver = concerned && self.join.as_mut().is_some_and(|join| join.told(change.cursor));
-        if deliver { self.frames(change, listener) } else { vec![] }
+    pub fn told(&mut self, told: &Told, listener: &Listener<'_>) -> Vec<Frame> {
+        let concerned = told.topics.iter().any(|topic| self.topics.contains_key(topic));
+        let deliver = concerned && self.join.as_mut().is_some_and(|join| join.told(told.cursor));
+        if deliver { self.frames(told, listener) } else { vec![] }
     }
 
     /// Some of its topics lost changes on the way.
@@ -162,24 +156,13 @@ impl Group {
 
     /// One frame for each of its topics that the change belongs to. Only the last carries the id:
     /// whoever has heard the first only must hear both again.
-    fn frames(&self, change: &Change, listener: &Listener<'_>) -> Vec<Frame> {
+    fn frames(&self, told: &Told, listener: &Listener<'_>) -> Vec<Frame> {
         let cursor = self.cursor(listener);
-        let data = change
-            .data
-            .as_ref()
-            .and_then(|document| serde_json::from_str::<&RawValue>(document.as_str()).ok());
-        let names: Vec<_> =
-            change.topics.iter().filter_map(|topic| self.topics.get(topic)).collect();
+        let names: Vec<_> = told.topics.iter().filter_map(|topic| self.topics.get(topic)).collect();
         let last = names.len().saturating_sub(1);
         let frames = names.iter().enumerate().map(|(index, topic)| {
-            let pushed = Pushed {
-                topic,
-                key: change.key.as_str(),
-                position: change.cursor.position,
-                cursor: cursor.as_deref(),
-                data,
-            };
-            Frame::change(&pushed, cursor.clone().filter(|_| index == last))
+            let id = cursor.clone().filter(|_| index == last);
+            Frame::change(topic, cursor.as_deref(), &told.written, id)
         });
         frames.collect()
     }
@@ -228,28 +211,4 @@ impl Group {
         let position = position.unwrap_or_default();
         self.names().iter().map(|name| Frame::closing(name, position, &cursor)).collect()
     }
-}
-
-fn greeted(
-    greeting: Greeting,
-    names: &[&String],
-    position: Position,
-    id: Option<&str>,
-) -> Vec<Frame> {
-    let (subscribed, resync) = match greeting {
-        Greeting::Subscribed => (true, false),
-        Greeting::SubscribedAnew => (true, true),
-        Greeting::Resync => (false, true),
-    };
-    let id = id.map(str::to_owned);
-    let mut frames = Vec::new();
-    for name in names {
-        if subscribed {
-            frames.push(Frame::subscribed(name, position, id.clone()));
-        }
-        if resync {
-            frames.push(Frame::resync(name, id.clone()));
-        }
-    }
-    frames
 }

@@ -14,11 +14,14 @@ use holdfast_projections::topic::{Cursor, Topic};
 use tokio_util::sync::CancellationToken;
 
 use super::mailbox::Mailbox;
+use super::told::Told;
 
 /// So many changes are read at once.
 const PAGE: u32 = 128;
 /// The first and the longest pause after a failed read.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How often the hub looks for those who are deaf.
+const LOOK: Duration = Duration::from_secs(1);
 
 type Listeners = BTreeMap<u64, Arc<Mailbox>>;
 
@@ -57,23 +60,28 @@ impl Hub {
         Registration { hub: Arc::clone(self), number, mailbox }
     }
 
-    /// Tells everybody concerned of these changes, in order.
+    /// Tells everybody concerned of these changes, in order. Others may join or leave between two
+    /// of them: whoever joins reads what she missed after that.
     pub fn tell(&self, changes: Vec<Change>) {
         let now = Instant::now();
-        let mut given_up = Vec::new();
-        let mut board = self.board();
         for change in changes {
-            let change = Arc::new(change);
-            let concerned = change.topics.iter().filter_map(|topic| board.by_topic.get(topic));
+            let told = Arc::new(Told::from(change));
+            let board = self.board();
+            let concerned = told.topics.iter().filter_map(|topic| board.by_topic.get(topic));
             let concerned: BTreeMap<_, _> = concerned.flatten().collect();
-            for (number, mailbox) in concerned {
+            for mailbox in concerned.values() {
                 failpoint::hit("hub.enqueue");
-                if !mailbox.put(&change, now) {
-                    given_up.push(*number);
-                }
+                mailbox.put(&told, now);
             }
         }
-        for number in given_up {
+    }
+
+    /// Takes those off the board who are deaf at `now`, and ends their connections.
+    pub fn give_up_the_deaf(&self, now: Instant) {
+        let mut board = self.board();
+        let deaf = board.listeners.iter().filter(|(_, mailbox)| mailbox.give_up(now));
+        let deaf: Vec<_> = deaf.map(|(number, _)| *number).collect();
+        for number in deaf {
             board.remove(number);
         }
     }
@@ -88,7 +96,18 @@ impl Hub {
 
     /// Follows the views until it is told to stop. One future, run by its caller.
     pub async fn run(self: Arc<Self>, reader: Reader, stop: CancellationToken) {
-        stop.run_until_cancelled(self.follow(reader)).await.unwrap_or_default();
+        let both = async {
+            tokio::join!(self.follow(reader), self.look_for_the_deaf());
+        };
+        stop.run_until_cancelled(both).await.unwrap_or_default();
+    }
+
+    async fn look_for_the_deaf(&self) {
+        let mut looks = tokio::time::interval(LOOK);
+        loop {
+            looks.tick().await;
+            self.give_up_the_deaf(Instant::now());
+        }
     }
 
     async fn follow(&self, reader: Reader) {

@@ -4,6 +4,7 @@
 //! the registration, is planted to show that the search would find it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use holdfast_domain::log::Position;
 use holdfast_domain::time::Timestamp;
@@ -12,14 +13,14 @@ use holdfast_projections::ports::Change;
 use holdfast_projections::topic::Topic;
 
 use super::super::hub::{Hub, Registration};
-use super::super::mailbox::Mailbox;
+use super::super::mailbox::{Mailbox, Room};
 use super::*;
 use crate::metrics::SocketMetrics;
 
 /// So many changes a read finds at most.
 const PAGE: usize = 3;
 /// So many changes may wait for the subscriber.
-const MAILBOX: usize = 6;
+const MAILBOX: Room = Room { changes: 6, bytes: 1 << 20 };
 const HISTORY: u64 = 12;
 
 /// A small generator (xorshift): the same seed, the same order of events.
@@ -159,7 +160,7 @@ impl World {
     }
 
     fn hear(&mut self) {
-        let taken = self.registration.mailbox().take(2);
+        let taken = self.registration.mailbox().take(2, Instant::now());
         if !taken.lost.is_empty() && self.join.lost() {
             // The client reads everything again: what it heard before does not count.
             self.resyncs = self.resyncs.saturating_add(1);

@@ -6,9 +6,11 @@ use std::any::Any;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as Served;
+use socket2::SockRef;
 
 /// A second name of a connection.
 #[derive(Debug)]
@@ -32,12 +34,13 @@ impl Line {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Ends the connection in both directions, at once.
+    /// Ends the connection in both directions, at once. What the system still keeps for a peer that
+    /// does not read is thrown away: left alone, it would be kept for minutes.
     pub fn cut(&self) {
         let line = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(line) = line
-            && let Err(why) = line.shutdown(Shutdown::Both)
-        {
+        let Some(line) = line else { return };
+        let thrown_away = SockRef::from(&line).set_linger(Some(Duration::ZERO));
+        if let Err(why) = thrown_away.and_then(|()| line.shutdown(Shutdown::Both)) {
             tracing::debug!(%why, "a connection was gone before it was cut");
         }
     }

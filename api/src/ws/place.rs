@@ -33,7 +33,7 @@ impl Place {
         topics: &str,
     ) -> Result<String, Problem> {
         let changes = self.changes.map(|cursor| cursor.to_string());
-        cursors.seal(&scope(principal, topics), &(self.epoch, changes, self.events))
+        cursors.write(&scope(principal, topics), &(self.epoch, changes, self.events))
     }
 
     /// Reads a place that was written for this principal and these topics.
@@ -44,7 +44,7 @@ impl Place {
         text: &str,
     ) -> Result<Self, Problem> {
         type Written = (Epoch, Option<String>, Option<Position>);
-        let (epoch, changes, events): Written = cursors.open(&scope(principal, topics), text)?;
+        let (epoch, changes, events): Written = cursors.read(&scope(principal, topics), text)?;
         let changes = changes.map(|text| text.parse::<Cursor>()).transpose();
         let changes = changes.map_err(|_not_ours| Problem::new(Code::BadCursor))?;
         Ok(Self { epoch, changes, events })
@@ -58,11 +58,11 @@ mod tests {
     #[test]
     fn a_place_is_read_by_whom_it_was_written_for_and_for_the_same_topics() {
         let data = tempfile::tempdir().unwrap();
-        let cursors = Cursors::new(crate::keys::Keys::open(data.path()).unwrap().cursor);
         let [one, other] = [1, 2].map(|last| {
             format!("018f2a10-7c5e-7000-8000-00000000000{last}").parse::<PrincipalId>().unwrap()
         });
         let epoch = "018f2a10-7c5e-7000-8000-000000000009".parse().unwrap();
+        let cursors = Cursors::new(crate::keys::Keys::open(data.path()).unwrap().cursor, epoch);
         let changes = Some(Cursor::of(Position(7), 3, 1));
         let place = Place { epoch, changes, events: Some(Position(9)) };
         let text = place.seal(&cursors, one, "me").unwrap();

@@ -2,6 +2,7 @@
 //! task, two directions, every wait bounded: a peer that does not read is cut off, a peer that does
 //! not answer pings is given up, a token that ends ends its socket.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use actix_ws::{
     AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, MessageStream,
     ProtocolError,
 };
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::ending::{End, FAREWELL_MAX, broken, in_time};
@@ -18,10 +20,10 @@ use super::line::Line;
 use super::pace::{Allowance, Heartbeat};
 use super::sources::Filter;
 use super::subscriber::{Ask, Subscriber};
-use crate::app::State;
 use crate::auth::Caller;
 use crate::http::problem::Problem;
 use crate::problems::Code;
+use crate::state::State;
 use crate::wall_clock::unix_seconds;
 
 /// How long a client may take to say who it is.
@@ -95,7 +97,7 @@ impl Session {
     async fn introduced(&mut self) -> Result<Subscriber, End> {
         let stop = self.state.lifecycle.edge_stops().clone();
         let unknown = End::Closed(CloseCode::Other(UNAUTHENTICATED), "no token");
-        let deadline = Instant::now().checked_add(AUTH_MAX).unwrap_or_else(Instant::now);
+        let deadline = later(AUTH_MAX);
         let caller = loop {
             let message = tokio::select! {
                 biased;
@@ -107,11 +109,11 @@ impl Session {
             match Asked::read(&text) {
                 Ok(Asked::Auth { token }) => break self.believe(&token.0).await?,
                 Ok(_) => {
-                    self.say(&Frame::error(Code::TokenMissing, None)).await?;
+                    self.say(Frame::error(Code::TokenMissing, None)).await?;
                     return Err(unknown);
                 }
                 Err(code) => {
-                    self.say(&Frame::error(code, None)).await?;
+                    self.say(Frame::error(code, None)).await?;
                     return Err(unknown);
                 }
             }
@@ -119,7 +121,7 @@ impl Session {
         if let Some(subscriber) = Subscriber::new(&self.state, caller, self.line.clone()) {
             return Ok(subscriber);
         }
-        self.say(&Frame::error(Code::TooManySockets, None)).await?;
+        self.say(Frame::error(Code::TooManySockets, None)).await?;
         Err(End::Closed(CloseCode::Policy, "too many sockets"))
     }
 
@@ -132,7 +134,7 @@ impl Session {
         match judged {
             Ok(caller) => Ok(caller),
             Err(problem) => {
-                self.say(&Frame::error(problem.code(), None)).await?;
+                self.say(Frame::error(problem.code(), None)).await?;
                 Err(End::Closed(CloseCode::Other(UNAUTHENTICATED), "token not accepted"))
             }
         }
@@ -141,20 +143,26 @@ impl Session {
     /// Until something ends it.
     async fn serve(&mut self, subscriber: &mut Subscriber) -> End {
         let stop = self.state.lifecycle.edge_stops().clone();
-        let first = Instant::now().checked_add(BEAT).unwrap_or_else(Instant::now);
+        let first = later(BEAT);
         let mut beats = interval_at(first, BEAT);
+        let mut stopped = pin!(stop.cancelled());
+        let mut token_over = pin!(sleep(left_of(subscriber)));
         loop {
-            let left = subscriber.caller().expires_at.saturating_sub(unix_seconds());
             let happened = tokio::select! {
                 biased;
-                () = stop.cancelled() => Happened::Stop,
-                () = sleep(Duration::from_secs(left)) => Happened::TokenOver,
+                () = &mut stopped => Happened::Stop,
+                () = &mut token_over => Happened::TokenOver,
                 _ = beats.tick() => Happened::Beat,
                 message = self.messages.recv() => Happened::Message(message),
                 frame = subscriber.next() => Happened::Frame(frame),
             };
+            // A frame changes nothing about the token, and there are many of them.
+            let looks_again = !matches!(happened, Happened::Frame(_));
             if let Err(end) = self.meet(happened, subscriber).await {
                 return end;
+            }
+            if looks_again {
+                token_over.as_mut().reset(later(left_of(subscriber)));
             }
         }
     }
@@ -165,7 +173,7 @@ impl Session {
             // The machine's clock may have been set back while the sleep went on.
             Happened::TokenOver if unix_seconds() < subscriber.caller().expires_at => Ok(()),
             Happened::TokenOver => {
-                self.say(&Frame::error(Code::TokenExpired, None)).await?;
+                self.say(Frame::error(Code::TokenExpired, None)).await?;
                 Err(End::Closed(CloseCode::Other(UNAUTHENTICATED), "token expired"))
             }
             Happened::Beat => {
@@ -175,8 +183,15 @@ impl Session {
                 subscriber.review().await;
                 self.ping().await
             }
-            Happened::Frame(Some(frame)) => self.say(&frame).await,
-            Happened::Frame(None) => Err(End::Slow),
+            Happened::Frame(Some(frame)) => {
+                self.say(frame).await?;
+                // What is ready leaves together with it.
+                while let Some(frame) = subscriber.ready() {
+                    self.say(frame).await?;
+                }
+                Ok(())
+            }
+            Happened::Frame(None) => Err(End::GivenUp),
             Happened::Message(message) => match self.read(message).await? {
                 Some(text) => self.answer(&text, subscriber).await,
                 None => Ok(()),
@@ -193,7 +208,7 @@ impl Session {
         };
         self.heartbeat.alive();
         if !self.allowance.take(Instant::now()) {
-            self.say(&Frame::error(Code::RateLimited, None)).await?;
+            self.say(Frame::error(Code::RateLimited, None)).await?;
             return Err(End::Closed(CloseCode::Policy, "too many messages"));
         }
         match message {
@@ -212,8 +227,8 @@ impl Session {
 
     async fn answer(&mut self, text: &str, subscriber: &mut Subscriber) -> Result<(), End> {
         match Asked::read(text) {
-            Err(code) => self.say(&Frame::error(code, None)).await,
-            Ok(Asked::Ping {}) => self.say(&Frame::pong()).await,
+            Err(code) => self.say(Frame::error(code, None)).await,
+            Ok(Asked::Ping {}) => self.say(Frame::pong()).await,
             Ok(Asked::Unsubscribe { topic }) => {
                 subscriber.unsubscribe(&topic);
                 Ok(())
@@ -223,7 +238,7 @@ impl Session {
                 let ask = Ask { topics, from, filter: Filter { kind, stream } };
                 match subscriber.subscribe(ask).await {
                     Ok(()) => Ok(()),
-                    Err(problem) => self.say(&Frame::error(problem.code(), Some(&topic))).await,
+                    Err(problem) => self.say(Frame::error(problem.code(), Some(&topic))).await,
                 }
             }
             Ok(Asked::Auth { token }) => {
@@ -237,10 +252,15 @@ impl Session {
         }
     }
 
-    async fn say(&mut self, frame: &Frame) -> Result<(), End> {
-        let stop = self.state.lifecycle.edge_stops().clone();
+    async fn say(&mut self, frame: Frame) -> Result<(), End> {
+        let mut sending = pin!(self.socket.text(frame.text));
+        // Mostly there is room: then no clock is needed.
+        if let Some(sent) = (&mut sending).now_or_never() {
+            return sent.map_err(|_closed| End::Gone);
+        }
+        let stop = self.state.lifecycle.edge_stops();
         tokio::select! {
-            sent = in_time(self.socket.text(frame.text.clone())) => sent,
+            sent = in_time(sending) => sent,
             // When the node stops there is less time for a peer that does not read.
             () = async { stop.cancelled().await; sleep(FAREWELL_MAX).await } => Err(End::Slow),
         }
@@ -253,7 +273,7 @@ impl Session {
     /// The last words. When they cannot be brought to the peer in time, the connection is cut.
     async fn farewell(mut self, end: End, bookmarks: Vec<Frame>) {
         let (code, words) = match end {
-            End::Gone => return,
+            End::Gone | End::GivenUp => return,
             End::Closed(code, words) => (code, words),
             End::Slow => (CloseCode::Again, "too slow"),
             End::Stopping => (CloseCode::Away, "the node stops"),
@@ -272,11 +292,20 @@ impl Session {
             while let Some(Ok(_unread)) = self.messages.recv().await {}
             Ok::<(), actix_ws::Closed>(())
         };
-        let left = timeout(FAREWELL_MAX, last_words).await;
+        let left = timeout(end.patience(), last_words).await;
         if left.is_err()
             && let Some(line) = &self.line
         {
             line.cut();
         }
     }
+}
+
+fn later(span: Duration) -> Instant {
+    Instant::now().checked_add(span).unwrap_or_else(Instant::now)
+}
+
+/// How long the caller's token is good for, by the machine's clock.
+fn left_of(subscriber: &Subscriber) -> Duration {
+    Duration::from_secs(subscriber.caller().expires_at.saturating_sub(unix_seconds()))
 }

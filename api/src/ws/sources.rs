@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::frames::{Frame, Pushed};
-use super::group::Greeting;
+use super::frames::{Frame, Written};
+use super::greeting::Greeting;
 
 /// The name of the topic of every event.
 pub const EVENTS: &str = "events";
@@ -85,14 +85,8 @@ pub fn event_frame(event: &StoredEvent, cursor: Option<&str>) -> Result<Frame, s
         hash: event.hash.to_string(),
     };
     let data = serde_json::value::to_raw_value(&shown)?;
-    let pushed = Pushed {
-        topic: EVENTS,
-        key: &event.stream,
-        position: event.position,
-        cursor,
-        data: Some(&data),
-    };
-    Ok(Frame::change(&pushed, cursor.map(str::to_owned)))
+    let written = Written::new(&event.stream, event.position, Some(&data));
+    Ok(Frame::change(EVENTS, cursor, &written, cursor.map(str::to_owned)))
 }
 
 /// How far the views are, as operators see it.
@@ -177,12 +171,6 @@ impl Progress {
 /// The frame of the views' progress.
 pub fn status_frame(status: &StatusShown, cursor: Option<&str>) -> Option<Frame> {
     let data = serde_json::value::to_raw_value(status).ok()?;
-    let pushed = Pushed {
-        topic: PROJECTIONS,
-        key: "views",
-        position: status.position,
-        cursor,
-        data: Some(&data),
-    };
-    Some(Frame::change(&pushed, cursor.map(str::to_owned)))
+    let written = Written::new("views", status.position, Some(&data));
+    Some(Frame::change(PROJECTIONS, cursor, &written, cursor.map(str::to_owned)))
 }

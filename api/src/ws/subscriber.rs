@@ -5,23 +5,27 @@ mod asking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use holdfast_projections::reader::News;
 
 use super::frames::Frame;
-use super::group::{Greeting, Group, Listener, Work};
+use super::greeting::Greeting;
+use super::group::{Group, Listener, Work};
 use super::hub::Registration;
 use super::line::Line;
 use super::mailbox::{Mailbox, WAITING_MAX};
 use super::reading::{Found, PAGE, read};
 use super::sockets::Permit;
 use super::topics::{Subject, may_hear};
-use crate::app::State;
 use crate::auth::Caller;
 use crate::problems::Code;
+use crate::state::State;
 
+/// So many changes are taken from the mailbox at once: their frames are written for one who may not
+/// read, so few.
+const TAKEN: usize = 16;
 /// The pause after a failed read.
 const PAUSE: Duration = Duration::from_millis(500);
 /// After so many failed reads in a row the subscription ends.
@@ -120,6 +124,13 @@ impl Subscriber {
         !self.ready.is_empty()
     }
 
+    /// A frame that need not be waited for.
+    pub fn ready(&mut self) -> Option<Frame> {
+        let frame = self.ready.pop_front()?;
+        self.state.metrics.sockets.frames.inc();
+        Some(frame)
+    }
+
     /// Ends the connection at once, whatever is still on its way.
     pub fn cut_line(&self) {
         self.registration.mailbox().cut_line();
@@ -129,8 +140,7 @@ impl Subscriber {
     /// nothing.
     pub async fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some(frame) = self.ready.pop_front() {
-                self.state.metrics.sockets.frames.inc();
+            if let Some(frame) = self.ready() {
                 return Some(frame);
             }
             if self.cut {
@@ -146,7 +156,7 @@ impl Subscriber {
 
     /// Takes in what the hub has told. Answers whether it told anything.
     fn hear(&mut self) -> bool {
-        let taken = self.registration.mailbox().take(PAGE);
+        let taken = self.registration.mailbox().take(TAKEN, Instant::now());
         self.cut = taken.cut;
         let listener = listener(&self.state, &self.caller);
         if !taken.lost.is_empty() {
@@ -207,7 +217,8 @@ impl Subscriber {
         let frames = match found {
             Found::Now(now) => group.starts_at(now, &listener),
             Found::Changes(News::Changes(page)) => {
-                group.read(&page, page.changes.len() >= PAGE, &listener)
+                let complete = (page.changes.len() < PAGE).then_some(page.now);
+                group.read(page.changes, complete, &listener)
             }
             Found::Changes(News::Resync { now }) => {
                 self.state.metrics.sockets.resyncs.inc();

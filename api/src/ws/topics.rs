@@ -14,9 +14,9 @@ use holdfast_projections::typed::View as _;
 use holdfast_projections::views::offerings::{OfferingDocument, Offerings};
 use holdfast_projections::views::resources::{ResourceDocument, Resources};
 
-use crate::app::State;
 use crate::auth::Caller;
 use crate::http::problem::Problem;
+use crate::state::State;
 
 /// How long a right that the views do not show yet may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);

@@ -10,11 +10,11 @@ use actix_web::{Error, HttpRequest, HttpResponse, get, web};
 use super::line::Line;
 use super::session::Session;
 use super::subscriber::Subscriber;
-use crate::app::State;
 use crate::auth::TokenError;
 use crate::http::auth::bearer;
 use crate::http::problem::Problem;
 use crate::problems::Code;
+use crate::state::State;
 
 /// The protocol that is spoken.
 pub const PROTOCOL: &str = "holdfast.v1";

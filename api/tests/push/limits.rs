@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use holdfast_domain::actor::Role;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::scene::{Scene, error, person, refused};
+use super::scene::{Scene, Socket, error, person, refused};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_hears_so_many_topics_and_a_caller_has_so_many_sockets() {
@@ -99,9 +99,12 @@ async fn one_who_says_too_much_is_closed() {
     assert!(scene.running.stop().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_who_never_reads_is_cut_off_and_nobody_else_notices() {
-    let mut scene = Scene::open(&[]).await;
+const DEAF: u64 = 20;
+/// What a mailbox takes.
+const WAITING_MAX: u64 = 512;
+
+/// A socket of the provider with room for little that was not read.
+async fn deaf(scene: &Scene) -> Socket {
     let small = TcpSocket::new_v4().unwrap();
     small.set_recv_buffer_size(2_048).unwrap();
     let stream = small.connect(scene.running.address()).await.unwrap();
@@ -109,33 +112,103 @@ async fn one_who_never_reads_is_cut_off_and_nobody_else_notices() {
     let headers = [("authorization", bearer.as_str())];
     let mut deaf = scene.knock_over(stream, "/v1/ws", &headers).await.unwrap();
     deaf.listen("me").await;
+    deaf
+}
+
+/// One booking more, which the attentive one must hear of: the next two changes and no others.
+/// Answers how many bytes that was.
+async fn book_and_hear(scene: &mut Scene, attentive: &mut Socket) -> usize {
+    let (reservation, _answer) = scene.book(person(2)).await;
+    let mut told = 0;
+    for status in ["held", "confirmed"] {
+        let change = attentive.change().await;
+        assert_eq!(change["key"], json!(reservation));
+        assert_eq!(change["data"]["status"], status);
+        told = change.to_string().len().saturating_add(told);
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_never_read_are_cut_off_and_nobody_else_notices() {
+    let mut scene = Scene::open(&[("sockets-per-principal-max", "30")]).await;
+    let mut sockets = Vec::new();
+    for _ in 0..DEAF {
+        sockets.push(deaf(&scene).await);
+    }
     let mut attentive = scene.socket(scene.provider, &[Role::Provider]).await;
     attentive.listen("me").await;
-    let started = Instant::now();
-    let metrics = &scene.running.state().metrics.sockets.clone();
-    let mut told = 0;
-    // The kernel holds some megabytes for the deaf one before the node notices.
+    let metrics = scene.running.state().metrics.sockets.clone();
+    let (started, mut told, mut most) = (Instant::now(), 0, 0);
+    // Until the deaf ones are found out more happens than may wait for them.
     while metrics.open.get() > 1 {
-        assert!(started.elapsed() < Duration::from_mins(1), "the deaf one is still served");
-        let (reservation, _answer) = scene.book(person(2)).await;
-        for _ in 0..2 {
-            let change = attentive.change().await;
-            assert_eq!(change["key"], json!(reservation));
-            told += change.to_string().len();
-        }
-        assert!(metrics.queued.get() <= 513);
+        assert!(started.elapsed() < Duration::from_mins(1), "the deaf ones are still served");
+        told += book_and_hear(&mut scene, &mut attentive).await;
+        most = most.max(metrics.queued.get());
     }
-    assert_eq!(metrics.dropped.get(), 1);
+    assert!(most <= (DEAF + 1) * WAITING_MAX, "{most}");
+    assert_eq!((metrics.dropped.get(), metrics.resyncs.get()), (DEAF, 0));
     // What was on its way can still be read, and then the connection is at its end.
-    let stream = deaf.stream.get_mut();
-    let (mut rest, mut piece) = (0, vec![0; 65_536]);
-    loop {
-        let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece)).await;
-        match read.expect("the connection was not cut") {
-            Ok(0) | Err(_) => break,
-            Ok(size) => rest += size,
+    for mut deaf in sockets {
+        let stream = deaf.stream.get_mut();
+        let (mut rest, mut piece) = (0, vec![0; 65_536]);
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece)).await;
+            match read.expect("the connection was not cut") {
+                Ok(0) | Err(_) => break,
+                Ok(size) => rest += size,
+            }
         }
+        assert!(rest < told, "{rest} of {told}");
     }
-    assert!(rest < told, "{rest} of {told}");
+    assert!(scene.running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_was_too_slow_and_reads_again_is_told_why() {
+    let mut scene = Scene::open(&[]).await;
+    let mut slow = deaf(&scene).await;
+    let mut attentive = scene.socket(scene.provider, &[Role::Provider]).await;
+    attentive.listen("me").await;
+    let metrics = scene.running.state().metrics.sockets.clone();
+    let started = Instant::now();
+    while metrics.dropped.get() == 0 {
+        assert!(started.elapsed() < Duration::from_mins(1), "the slow one is still served");
+        book_and_hear(&mut scene, &mut attentive).await;
+    }
+    let code = loop {
+        match slow.next().await {
+            Ok(frame) => assert_eq!(frame["op"], "change"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, 1013);
+    assert!(scene.running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_reads_is_cut_off_though_nothing_more_happens() {
+    let mut scene = Scene::open(&[]).await;
+    let small = TcpSocket::new_v4().unwrap();
+    small.set_recv_buffer_size(2_048).unwrap();
+    let mut stream = small.connect(scene.running.address()).await.unwrap();
+    let token = scene.token(scene.provider, &[Role::Provider]);
+    let head = format!(
+        "GET /v1/stream?topics=me HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let metrics = scene.running.state().metrics.sockets.clone();
+    let started = Instant::now();
+    while metrics.queued.get() < 100 {
+        assert!(started.elapsed() < Duration::from_mins(1), "the stream takes everything");
+        scene.book(person(2)).await;
+    }
+    let quiet = Instant::now();
+    while metrics.open.get() > 0 {
+        assert!(quiet.elapsed() < Duration::from_secs(20), "the stream is still served");
+        // The passing of time is what is tested here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((metrics.dropped.get(), metrics.queued.get()), (1, 0));
     assert!(scene.running.stop().await);
 }

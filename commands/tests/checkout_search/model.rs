@@ -1,8 +1,9 @@
-//! What the search moves through: the aggregates, the provider's own books, a clock; and the faults
-//! that can be planted.
+//! What the search moves through: the aggregates, the books of the provider of payments, a clock.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use holdfast_commands::about::About;
@@ -13,71 +14,75 @@ use holdfast_commands::state::{Known, State, States};
 use holdfast_commands::use_case::{Outcome, UseCase};
 use holdfast_commands::world::World;
 use holdfast_domain::actor::Actor;
-use holdfast_domain::booking::calendar::CalendarEvent;
-use holdfast_domain::booking::offering::{Buffers, Drafted, OfferingEvent, OfferingKind, Terms};
-use holdfast_domain::booking::reservation::{CancellationQuote, Paper, Reservation};
-use holdfast_domain::booking::resource::{Registered, ResourceEvent, Schedule, WeeklyHours};
-use holdfast_domain::booking::session::Seats;
-use holdfast_domain::booking::{
-    Authority, offering_stream, payment_stream, reservation_stream, resource_stream,
-};
+use holdfast_domain::booking::hold::Claim;
+use holdfast_domain::booking::offering::Drafted;
+use holdfast_domain::booking::reservation::{CancellationQuote, CancelledBy, Paper, Reservation};
+use holdfast_domain::booking::resource::Registered;
+use holdfast_domain::booking::session::{Seats, Session};
+use holdfast_domain::booking::{payment_stream, reservation_stream};
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{
-    CommandId, OfferingId, PaymentId, PrincipalId, RefundId, ReservationId, ResourceId, SessionId,
+    CommandId, HoldId, OfferingId, PaymentId, PrincipalId, RefundId, ReservationId, ResourceId,
+    SessionId,
 };
 use holdfast_domain::log::{Hash, Revision, StreamId};
-use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::payment::{Account, Payment, Refund};
-use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::process::{Call, Step};
 use holdfast_domain::time::Timestamp;
-use holdfast_domain::time::zone::{Weekday, Zone};
-use uuid::Uuid;
 
-/// What is broken on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    /// The seat is not pinned while the money is in flight.
-    NoPin,
-    /// The seat is not pinned, and captured money confirms whatever became of the seat.
-    ConfirmAnyway,
-    /// A lost answer counts as a decline.
-    LostIsDeclined,
-    /// Money that comes after the hold is gone is not looked at.
-    LateIgnored,
-    /// Each try of a refund has a key of its own.
-    RefundWithoutKey,
-}
+use crate::fault::{Fault, altered, believed};
+use crate::setting::*;
 
-/// The provider's own books about one order.
+/// The books of the provider of payments about one order. It acts once per key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    pub(crate) captures: BTreeMap<String, bool>,
+    /// What was taken, by key; nothing when it declined.
+    pub(crate) captures: BTreeMap<String, u64>,
     pub(crate) captured: u64,
-    pub(crate) returned: BTreeSet<String>,
-    pub(crate) returned_sum: u64,
+    /// Whether it was returned, by key.
+    pub(crate) returns: BTreeMap<String, bool>,
+    pub(crate) returned: u64,
+    /// The refund that was asked for last.
+    pub(crate) asked: Option<RefundId>,
 }
 
+/// Terms that somebody was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) by: CancelledBy,
+    pub(crate) amount: u64,
+    pub(crate) valid_until: Timestamp,
+}
+
+/// What happened to a customer outside of the aggregates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Customer {
     pub(crate) ledger: Ledger,
     pub(crate) in_flight: Option<(Call, bool)>,
     pub(crate) losses: u8,
     pub(crate) declines: u8,
-    pub(crate) cancelled: bool,
+    pub(crate) oddities: u8,
+    pub(crate) refusals: u8,
+    pub(crate) offers: Vec<Offer>,
+    /// What the terms that were taken up return at least.
+    pub(crate) told: Option<u64>,
+    /// Gifts before the booking was called off, and after.
+    pub(crate) gifts: [u64; 2],
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub(crate) states: States,
-    pub(crate) customers: [Customer; 2],
-    pub(crate) now: Timestamp,
+    pub(crate) setting: Rc<Setting>,
     pub(crate) fault: Fault,
+    pub(crate) states: States,
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) now: Timestamp,
+    /// A promise that the last move broke.
+    pub(crate) complaint: Option<String>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Blind;
+struct Blind;
 
 impl Presenter for Blind {
     fn resource(&self, _: ResourceId, _: &Registered, _: Revision) -> Vec<u8> {
@@ -109,46 +114,9 @@ impl Presenter for Blind {
     }
 }
 
-pub(crate) fn id(n: u128) -> Uuid {
-    Uuid::from_u128(0x018f_2a10_7c5e_7000_8000_0000_0000_0000 | n)
-}
-
-pub(crate) fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-pub(crate) fn price() -> Money {
-    Money::try_new(50_000, Currency::Krw).unwrap()
-}
-
-pub(crate) fn resource() -> ResourceId {
-    ResourceId::from_uuid(id(1))
-}
-
-pub(crate) fn offering() -> OfferingId {
-    OfferingId::from_uuid(id(2))
-}
-
-pub(crate) fn provider() -> PrincipalId {
-    PrincipalId::from_uuid(id(3))
-}
-
-pub(crate) fn about(customer: usize) -> About {
-    let n = u128::try_from(customer).unwrap() * 10;
-    About {
-        reservation: ReservationId::from_uuid(id(100 + n)),
-        payment: Some(PaymentId::from_uuid(id(200 + n))),
-        authority: Authority::Calendar(resource()),
-        resource: resource(),
-        offering: offering(),
-        customer: PrincipalId::from_uuid(id(300 + n)),
-        provider: provider(),
-    }
-}
-
-pub(crate) fn request(dedupe: &str) -> Request {
+fn request() -> Request {
     Request {
-        command_id: CommandId::of_step("search", &id(9), dedupe),
+        command_id: CommandId::of_step("search", &id(9), "x"),
         remembered_as: None,
         fingerprint: Hash::ZERO,
         actor: Actor::Process { name: "search".into() },
@@ -162,127 +130,135 @@ pub(crate) fn request(dedupe: &str) -> Request {
     }
 }
 
-pub(crate) fn start(fault: Fault) -> Node {
-    let terms = Terms {
-        duration_minutes: 60,
-        price: price(),
-        buffers: Buffers::default(),
-        min_notice_minutes: 0,
-        booking_window_days: 30,
-        booking_deadline_minutes: 0,
-        hold_minutes: 10,
-        capacity: None,
-        cancellation_policy: CancellationPolicy::standard(),
-    };
-    let open = WeeklyHours {
-        day: Weekday::Mon,
-        from: "10:00".parse().unwrap(),
-        to: "18:00".parse().unwrap(),
-    };
-    let zone: Zone = "Asia/Seoul".parse().unwrap();
-    let history: [(StreamId, Event); 4] = [
-        (
-            resource_stream(resource()),
-            ResourceEvent::Registered {
-                owner: provider(),
-                display_name: "M1".into(),
-                zone,
-                capacity: 1,
-            }
-            .into(),
-        ),
-        (
-            resource_stream(resource()),
-            ResourceEvent::SchedulePublished {
-                version: 1,
-                schedule: Schedule { weekly: vec![open], ..Schedule::default() },
-            }
-            .into(),
-        ),
-        (
-            offering_stream(offering()),
-            OfferingEvent::Drafted {
-                provider: provider(),
-                resource: resource(),
-                title: "O60".into(),
-                kind: OfferingKind::Slot,
-                terms,
-            }
-            .into(),
-        ),
-        (
-            offering_stream(offering()),
-            OfferingEvent::Published { version: 1, resource: resource() }.into(),
-        ),
-    ];
-    let mut states = States::new();
-    for (stream, event) in history {
-        let known = states.entry(stream).or_insert_with(|| Known::absent(stream));
-        known.state = known.state.clone().evolve(&event);
-    }
-    Node { states, customers: Default::default(), now: at("2026-03-09T00:00:00Z"), fault }
-}
-
 impl Node {
-    pub(crate) fn decide(&mut self, use_case: &dyn UseCase) -> Result<Outcome, Refusal> {
-        let presenter: Arc<dyn Presenter> = Arc::new(Blind);
-        let mut states = self.states.clone();
-        let mut world = World::new(&mut states, self.now, &presenter);
-        let outcome = use_case.decide(&mut world, &request("x"))?;
-        let journal = world.into_journal();
-        // Facts are applied here, so that a fault can leave one out.
-        for (stream, event) in journal {
-            if leaves_out(self.fault, &event) {
-                continue;
-            }
-            let known = self.states.entry(stream).or_insert_with(|| Known::absent(stream));
-            known.state = known.state.clone().evolve(&event);
+    /// What is fixed about a customer's booking.
+    pub(crate) fn about(&self, customer: usize) -> About {
+        let n = u128::try_from(customer).unwrap();
+        About {
+            reservation: ReservationId::from_uuid(id(100 + n)),
+            payment: (self.setting.price > 0).then(|| order(customer)),
+            authority: self.setting.authority(),
+            resource: resource(),
+            offering: offering(),
+            customer: PrincipalId::from_uuid(id(300 + n)),
+            provider: provider(),
         }
+    }
+
+    /// Lets a use case decide, and writes down what it decided, as far as the fault lets it. After
+    /// a refusal the node is of no more use.
+    pub(crate) fn decide(&mut self, use_case: &dyn UseCase) -> Result<Outcome, Refusal> {
+        let (fault, name) = (self.fault, use_case.name());
+        let truth = (fault != Fault::None).then(|| self.states.clone());
+        let mut states = believed(fault, name, std::mem::take(&mut self.states));
+        let presenter: Arc<dyn Presenter> = Arc::new(Blind);
+        let mut world = World::new(&mut states, self.now, &presenter);
+        let outcome = use_case.decide(&mut world, &request())?;
+        let journal = world.into_journal();
+        self.states = match truth {
+            None => states,
+            Some(truth) => written(truth, fault, name, journal),
+        };
         Ok(outcome)
     }
 
     pub(crate) fn paper(&self, customer: usize) -> Option<&Paper> {
-        match self.states.get(&reservation_stream(about(customer).reservation)).map(|k| &k.state) {
+        let stream = reservation_stream(self.about(customer).reservation);
+        match self.states.get(&stream).map(|known| &known.state) {
             Some(State::Reservation(Reservation::Requested(paper))) => Some(paper),
             _ => None,
         }
     }
 
-    pub(crate) fn claim_end(&self, customer: usize) -> Option<Timestamp> {
-        let hold = self.paper(customer)?.hold;
-        let calendar = Authority::Calendar(resource()).stream();
-        match self.states.get(&calendar).map(|known| &known.state) {
-            Some(State::Calendar(calendar)) => calendar.claim(hold)?.ends_at(),
-            _ => None,
-        }
-    }
-
     pub(crate) fn account(&self, customer: usize) -> Option<&Account> {
-        let stream = payment_stream(about(customer).payment.unwrap());
-        match self.states.get(&stream).map(|k| &k.state) {
+        match self.states.get(&payment_stream(order(customer))).map(|known| &known.state) {
             Some(State::Payment(Payment::Initiated(account))) => Some(account),
             _ => None,
         }
     }
 
-    pub(crate) fn step(&self, customer: usize) -> Step {
+    /// What keeps seats from others, or once did and was not cleared away.
+    pub(crate) fn claims(&self) -> Vec<(HoldId, Claim)> {
+        match self.states.get(&self.setting.authority().stream()).map(|known| &known.state) {
+            Some(State::Calendar(calendar)) => calendar
+                .allocations()
+                .filter_map(|(hold, _)| calendar.claim(hold).map(|claim| (hold, *claim)))
+                .collect(),
+            Some(State::Session(Session::Scheduled(class))) => {
+                class.claims().map(|(hold, (claim, _))| (hold, *claim)).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// The claim that counts for a customer.
+    pub(crate) fn claim(&self, customer: usize) -> Option<Claim> {
+        let hold = self.paper(customer)?.hold;
+        self.claims().into_iter().find(|(known, _)| *known == hold).map(|(_, claim)| claim)
+    }
+
+    /// The next step about a customer's booking.
+    pub(crate) fn step(&mut self, customer: usize) -> Step {
         if self.paper(customer).is_none() {
             return Step::Rest;
         }
-        let mut states = self.states.clone();
+        let about = self.about(customer);
         let presenter: Arc<dyn Presenter> = Arc::new(Blind);
-        let world = World::new(&mut states, self.now, &presenter);
-        about(customer).next(&world, false).unwrap()
+        about.next(&World::new(&mut self.states, self.now, &presenter), false).unwrap()
     }
 
+    /// Tells states apart by all that can differ within one search.
     pub(crate) fn key(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        format!("{:?}{:?}{}", self.states, self.customers, self.now).hash(&mut hasher);
-        hasher.finish()
+        let mut digest = Digest::default();
+        for (stream, known) in &self.states {
+            match &known.state {
+                State::Resource(_) | State::Offering(_) => Ok(()),
+                State::Reservation(Reservation::Requested(paper)) => {
+                    let Paper { hold, hold_expires_at, stage, booking: _ } = paper;
+                    write!(digest, "{stream}{hold}{hold_expires_at}{stage:?}")
+                }
+                State::Session(Session::Scheduled(class)) => {
+                    class.claims().try_for_each(|claim| write!(digest, "{claim:?}"))
+                }
+                state @ (State::Calendar(_)
+                | State::Session(_)
+                | State::Reservation(_)
+                | State::Payment(_)) => write!(digest, "{stream}{state:?}"),
+            }
+            .unwrap();
+        }
+        write!(digest, "{:?}{}", self.customers, self.now).unwrap();
+        digest.0.finish()
     }
 }
 
-pub(crate) fn leaves_out(fault: Fault, event: &Event) -> bool {
-    let pinned = matches!(event, Event::Calendar(CalendarEvent::HoldPinned { .. }));
-    matches!(fault, Fault::NoPin | Fault::ConfirmAnyway) && pinned
+/// The states after what was decided, as far as a fault lets it be written.
+fn written(
+    mut states: States,
+    fault: Fault,
+    use_case: &str,
+    journal: Vec<(StreamId, Event)>,
+) -> States {
+    for (stream, event) in journal {
+        let Some(event) = altered(fault, use_case, event) else { continue };
+        let known = states.entry(stream).or_insert_with(|| Known::absent(stream));
+        known.state = known.state.clone().evolve(&event);
+    }
+    states
+}
+
+/// A customer's order at the provider of payments.
+pub(crate) fn order(customer: usize) -> PaymentId {
+    PaymentId::from_uuid(id(200 + u128::try_from(customer).unwrap()))
+}
+
+/// Hashes what is written.
+#[derive(Default)]
+struct Digest(DefaultHasher);
+
+impl fmt::Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
 }

@@ -12,13 +12,15 @@
 //!   +--expire/abandon--> Expired/Abandoned --reinstate----+   (late money, fresh seat)
 //! ```
 
+mod command;
 mod paper;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::command::ReservationCommand;
 pub use self::paper::{CancellationQuote, Paper, Stage, Status};
 
-use self::paper::decide_about;
+use self::command::decide_about;
 use crate::booking::Authority;
 use crate::booking::offering::SoldVersion;
 use crate::decider::Decider;
@@ -177,70 +179,6 @@ pub enum CancellationReason {
     ProviderUnavailable,
     /// None of these.
     Other,
-}
-
-/// What can be asked of a reservation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReservationCommand {
-    /// Write the paper for a seat that is held in the same append.
-    Request {
-        /// Everything that was agreed.
-        booking: Box<Booking>,
-        /// First instant at which the hold is over.
-        hold_expires_at: Timestamp,
-    },
-    /// A payment is about to be sent.
-    StartPayment {
-        /// The instant of judgement.
-        now: Timestamp,
-    },
-    /// The payment was declined.
-    FailPayment {
-        /// The provider's code.
-        code: String,
-    },
-    /// The money is there, or none was due, and the seat is firm in the same append.
-    Confirm {
-        /// What was paid.
-        paid: Money,
-        /// The instant of judgement.
-        now: Timestamp,
-    },
-    /// The hold's deadline has passed.
-    Expire,
-    /// Money came late; a fresh seat is firm in the same append.
-    Reinstate {
-        /// The fresh claim.
-        hold: HoldId,
-        /// What was paid.
-        paid: Money,
-        /// The instant of judgement.
-        now: Timestamp,
-    },
-    /// Say what a cancellation would return.
-    QuoteCancellation {
-        /// The offer's id.
-        quote: CancellationQuoteId,
-        /// Who would call it off.
-        by: CancelledBy,
-        /// What can still be returned of what was paid.
-        refundable: Money,
-        /// The instant of judgement.
-        now: Timestamp,
-    },
-    /// Call it off.
-    Cancel {
-        /// Who calls it off.
-        by: CancelledBy,
-        /// The terms that were accepted.
-        quote: Option<CancellationQuoteId>,
-        /// Why.
-        reason: Option<CancellationReason>,
-        /// What can still be returned of what was paid.
-        refundable: Money,
-        /// The instant of judgement.
-        now: Timestamp,
-    },
 }
 
 /// Why a reservation says no.

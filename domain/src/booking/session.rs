@@ -1,7 +1,8 @@
 //! The authority over the seats of a dated class.
 //!
 //! - S1 Seats held, pinned and confirmed never exceed the capacity.
-//! - S5 No hold after the booking deadline; the deadline itself still books.
+//! - S5 No hold after the booking deadline, nor from the start on; the deadline itself still books
+//!   when it comes before the start.
 //! - A hold past its deadline counts as free even when no timer ran.
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ events! {
             capacity: Option<u32>,
             /// How many must come for it to take place.
             min_capacity: Option<u32>,
-            /// The last instant at which it can be booked.
+            /// The last instant at which it can be booked, if it comes before the start.
             booking_closes_at: Timestamp,
         },
         /// A reservation holds seats until a deadline.
@@ -118,7 +119,7 @@ pub struct Schedule {
     pub capacity: Option<u32>,
     /// How many must come.
     pub min_capacity: Option<u32>,
-    /// The last instant at which it can be booked.
+    /// The last instant at which it can be booked, if it comes before the start.
     pub booking_closes_at: Timestamp,
 }
 
@@ -204,7 +205,8 @@ impl Seats {
             return Err(SessionRefusal::InvalidPartySize);
         }
         let closed_at = self.plan.booking_closes_at;
-        if now > closed_at && !after_deadline {
+        let closed = now > closed_at || now >= self.plan.held.start();
+        if closed && !after_deadline {
             return Err(SessionRefusal::BookingClosed { closed_at });
         }
         match self.left(now) {

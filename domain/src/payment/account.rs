@@ -85,6 +85,8 @@ pub enum RefundStage {
 /// One return of money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
+    /// Which one of the payment, counted from 0.
+    pub number: u32,
     /// How much.
     pub amount: Money,
     /// Why.
@@ -117,7 +119,7 @@ pub struct Account {
     /// Every return of money.
     pub refunds: BTreeMap<RefundId, Refund>,
     /// The authorisation of the last attempt.
-    last_key: Option<String>,
+    pub(super) last_key: Option<String>,
 }
 
 impl Account {
@@ -344,14 +346,7 @@ impl Account {
                 self.stage = Stage::Review { observed, transaction };
             }
             PaymentEvent::ReviewResolved { decision, amount, .. } => {
-                if let Stage::Review { transaction, .. } = &self.stage {
-                    self.captured = *amount;
-                    self.stage = Stage::Captured {
-                        payment_key: self.last_key.clone().unwrap_or_default(),
-                        transaction: transaction.clone(),
-                        reviewed: Some(*decision),
-                    };
-                }
+                self.take_as_reviewed(*decision, *amount);
             }
             PaymentEvent::RefundRequested {
                 refund,
@@ -363,7 +358,8 @@ impl Account {
             } => {
                 let stage = RefundStage::Pending { tries: 0, next_step_at: *inline_until };
                 let idempotency_key = idempotency_key.clone();
-                let entry = Refund { amount: *amount, reason: *reason, idempotency_key, stage };
+                let (number, amount, reason) = (self.next_refund(), *amount, *reason);
+                let entry = Refund { number, amount, reason, idempotency_key, stage };
                 drop(self.refunds.insert(*refund, entry));
             }
             PaymentEvent::RefundSucceeded { refund, transaction, .. } => {

@@ -86,4 +86,16 @@ impl Account {
         }
         Ok(facts)
     }
+
+    /// What was observed counts from now on.
+    pub(super) fn take_as_reviewed(&mut self, decision: ReviewDecision, amount: Money) {
+        if let Stage::Review { transaction, .. } = &self.stage {
+            self.captured = amount;
+            self.stage = Stage::Captured {
+                payment_key: self.last_key.clone().unwrap_or_default(),
+                transaction: transaction.clone(),
+                reviewed: Some(decision),
+            };
+        }
+    }
 }

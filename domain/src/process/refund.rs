@@ -23,12 +23,14 @@ pub fn next(situation: &Situation<'_>) -> Step {
         RefundStage::Pending { tries, next_step_at } => Some((tries, next_step_at)),
         RefundStage::Succeeded { .. } | RefundStage::Refused { .. } => None,
     };
-    // One that was asked for already goes first: a second one waits until its outcome is known.
+    // One that was asked for already goes first: a second one waits until its outcome is known. A
+    // crash can leave one that was asked for without a trace, so the others go by their number:
+    // their instants can be the same.
     let first = account
         .refunds
         .iter()
         .filter_map(|(id, refund)| pending(refund).map(|stage| (*id, refund, stage)))
-        .min_by_key(|(id, _, (tries, next_step_at))| (*tries == 0, *next_step_at, *id));
+        .min_by_key(|(_, refund, (tries, _))| (*tries == 0, refund.number));
     let Some((refund, entry, (tries, next_step_at))) = first else {
         return owed(situation, order, account);
     };

@@ -1,6 +1,6 @@
 //! The seats of a class under random commands, with time passing: what is held, pinned and sold
-//! never exceeds its capacity (S1), nothing is held after booking closed (S5), a hold resolves
-//! once, what is refused would really not have fitted, and history gives the same state again.
+//! never exceeds its capacity (S1), nothing is held after booking closed or the class began (S5), a
+//! hold resolves once, what is refused would really not have fitted, and history gives the same state again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,8 @@ struct History {
     capacity: Option<u32>,
     /// After how many minutes booking closes.
     closes: u32,
+    /// How many minutes later it starts.
+    starts: u32,
     /// Each after some minutes.
     steps: Vec<(u32, Ask)>,
 }
@@ -55,8 +57,8 @@ fn histories() -> impl Strategy<Value = History> {
     let claim = (0_usize..40, claimed).prop_map(|(which, command)| Ask::Claim { which, command });
     let step = (0_u32..4, prop_oneof![place, claim]);
     let capacity = prop::option::weighted(0.9, 1_u32..12);
-    (capacity, 10_u32..80, prop::collection::vec(step, 1..40))
-        .prop_map(|(capacity, closes, steps)| History { capacity, closes, steps })
+    (capacity, 10_u32..80, 0_u32..10, prop::collection::vec(step, 1..40))
+        .prop_map(|(capacity, closes, starts, steps)| History { capacity, closes, starts, steps })
 }
 
 fn opening() -> Timestamp {
@@ -68,7 +70,8 @@ fn hold_id(number: usize) -> HoldId {
 }
 
 fn plan(history: &History) -> Schedule {
-    let start = opening().plus(minutes(600));
+    let closes = opening().plus(minutes(history.closes));
+    let start = closes.plus(minutes(history.starts));
     Schedule {
         offering: OfferingId::from_uuid(Uuid::from_u128(1)),
         resource: ResourceId::from_uuid(Uuid::from_u128(2)),
@@ -77,7 +80,7 @@ fn plan(history: &History) -> Schedule {
         held: Interval::try_new(start, start.plus(minutes(90))).unwrap(),
         capacity: history.capacity,
         min_capacity: None,
-        booking_closes_at: opening().plus(minutes(history.closes)),
+        booking_closes_at: closes,
     }
 }
 
@@ -113,6 +116,7 @@ struct Account {
     placed: BTreeSet<HoldId>,
     capacity: Option<u32>,
     closes_at: Timestamp,
+    starts_at: Timestamp,
     now: Timestamp,
 }
 
@@ -124,6 +128,10 @@ impl Account {
     fn taken(&self) -> u32 {
         let live = self.open.iter().filter(|(hold, _)| self.is_live(**hold));
         live.fold(0, |sum, (_, (seats, _, _))| sum.saturating_add(*seats))
+    }
+
+    fn is_open(&self) -> bool {
+        self.now <= self.closes_at && self.now < self.starts_at
     }
 
     fn fits(&self, more: u32) -> bool {
@@ -180,7 +188,7 @@ impl Account {
     fn agrees(&self, command: &SessionCommand, refusal: Option<SessionRefusal>) -> Verdict {
         let right = match (command, refusal) {
             (SessionCommand::Place { seats, after_deadline, .. }, None) => {
-                let in_time = self.now <= self.closes_at || *after_deadline;
+                let in_time = self.is_open() || *after_deadline;
                 *seats > 0 && in_time && self.fits(*seats)
             }
             (SessionCommand::Place { seats, .. }, Some(SessionRefusal::InvalidPartySize)) => {
@@ -189,7 +197,7 @@ impl Account {
             (
                 SessionCommand::Place { after_deadline, .. },
                 Some(SessionRefusal::BookingClosed { .. }),
-            ) => self.now > self.closes_at && !after_deadline,
+            ) => !self.is_open() && !after_deadline,
             (
                 SessionCommand::Place { seats, .. },
                 Some(SessionRefusal::CapacityExceeded { left }),
@@ -219,6 +227,7 @@ fn law(history: &History, decide: impl Fn(&Session, &SessionCommand) -> Decision
         placed: BTreeSet::new(),
         capacity: history.capacity,
         closes_at: plan.booking_closes_at,
+        starts_at: plan.held.start(),
         now: opening(),
     };
     let mut log = Session::default().decide(&SessionCommand::Schedule(plan)).unwrap();
@@ -310,6 +319,20 @@ fn a_booking_after_the_deadline_is_noticed() {
 }
 
 #[test]
+fn a_booking_at_the_start_is_noticed() {
+    assert_caught("only the deadline for booking counts", &histories(), |history| {
+        law(&history, |session, command| {
+            let closes_at = session.seats().unwrap().plan.booking_closes_at;
+            let mut bent = command.clone();
+            if let SessionCommand::Place { after_deadline, now, .. } = &mut bent {
+                *after_deadline |= *now <= closes_at;
+            }
+            session.decide(&bent)
+        })
+    });
+}
+
+#[test]
 fn a_seat_too_few_is_noticed() {
     assert_caught("the last seat is never sold", &histories(), |history| {
         law(&history, |session, command| {
@@ -337,7 +360,7 @@ fn a_second_release_is_noticed() {
 
 #[test]
 fn a_hold_that_is_placed_again_lets_go_of_nothing() {
-    let history = History { capacity: Some(4), closes: 60, steps: vec![] };
+    let history = History { capacity: Some(4), closes: 60, starts: 10, steps: vec![] };
     let place = |seats, now| command(&Ask::Place { seats, lasts: 10, late: false }, now, 1);
     let (now, late) = (opening(), opening().plus(minutes(10)));
     let mut log = Session::default().decide(&SessionCommand::Schedule(plan(&history))).unwrap();

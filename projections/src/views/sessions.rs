@@ -39,7 +39,7 @@ pub struct SessionDocument {
     pub capacity: Option<u32>,
     /// How many must come for it to take place.
     pub min_capacity: Option<u32>,
-    /// The last instant at which it can be booked.
+    /// The last instant at which it can be booked, if it comes before the start.
     #[schema(value_type = String, format = DateTime)]
     pub booking_closes_at: Timestamp,
     /// Seats that are sold.

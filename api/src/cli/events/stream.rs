@@ -20,6 +20,7 @@ Streams are called <category>-<uuid>; the categories are resource, calendar, off
 reservation and payment. Exit code 4 says that there is no such stream.")]
 pub struct StreamArguments {
     /// The stream's name.
+    #[arg(value_parser = offline::stream)]
     stream: StreamId,
     /// From this revision on.
     #[arg(long, value_name = "REVISION", default_value_t = 0)]

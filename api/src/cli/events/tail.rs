@@ -60,7 +60,7 @@ pub struct TailArguments {
     #[arg(long = "type", value_name = "PREFIX")]
     kind: Option<String>,
     /// Only events of this stream.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = offline::stream)]
     stream: Option<StreamId>,
     /// The shape of the result.
     #[arg(short, long, value_enum, default_value_t)]

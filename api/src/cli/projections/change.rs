@@ -10,6 +10,7 @@ use holdfast_projections::registry::{GenerationId, GenerationState, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::target::{Workshop, chosen, projector, unread};
+use crate::cli::consent::Consent;
 use crate::cli::output;
 use crate::cli::settings::OfflineFlags;
 use crate::cli::{Failure, offline};
@@ -31,12 +32,8 @@ pub struct ChangeArguments {
     /// This generation; without it, the newest one that fits.
     #[arg(long, value_name = "NUMBER")]
     generation: Option<u64>,
-    /// Do it.
-    #[arg(long, conflicts_with = "dry_run")]
-    yes: bool,
-    /// Only show what would be done.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
     #[command(flatten)]
     settings: OfflineFlags,
 }
@@ -58,7 +55,7 @@ fn take_over(arguments: &ChangeArguments, state: GenerationState) -> Result<(), 
         let registry = workshop.views.registry().await?;
         let next = chosen(&registry, projector.as_ref(), arguments.generation, state)?;
         output::line(&plan(&registry, &projector, next))?;
-        if !agreed(arguments)? {
+        if !arguments.consent.agreed()? {
             return Ok(());
         }
         let stop = CancellationToken::new();
@@ -102,7 +99,7 @@ pub fn drop_unread(arguments: &ChangeArguments) -> Result<(), Failure> {
             let (number, state) = (known.id.0, known.state.name());
             output::line(&format!("{view}  drop generation {number} ({state}) and its documents"))?;
         }
-        if !agreed(arguments)? {
+        if !arguments.consent.agreed()? {
             return Ok(());
         }
         for known in &gone {
@@ -112,15 +109,4 @@ pub fn drop_unread(arguments: &ChangeArguments) -> Result<(), Failure> {
         workshop.close().await;
         output::line(&format!("{view}  {dropped} dropped"))
     })
-}
-
-/// Whether to act: a dry run does not, and without a word of consent it is an unmet precondition.
-fn agreed(arguments: &ChangeArguments) -> Result<bool, Failure> {
-    match (arguments.yes, arguments.dry_run) {
-        (true, _) => Ok(true),
-        (false, true) => Ok(false),
-        (false, false) => {
-            Err(Failure::Conflict("nothing was changed; add --yes to do it".to_owned()))
-        }
-    }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::mint::{Grant, mint};
-use crate::cli::Failure;
+use crate::cli::{Failure, offline};
 use crate::config::{Config, Tokens};
 use crate::keys::Keys;
 use crate::wall_clock::unix_seconds;
@@ -86,16 +86,10 @@ impl Client {
             let why = "tokens come from the issuer behind jwks-url; none can be made here";
             return Err(Failure::Conflict(why.to_owned()));
         }
-        if !config.data.join("keys").is_dir() {
-            let data = config.data.display();
-            let why = format!("{data} holds no keys; name the data folder of the node with --data");
-            return Err(Failure::Conflict(why));
-        }
-        let failed = |why: String| Failure::Failed(why);
-        let keys = Keys::open(&config.data).map_err(|why| failed(why.to_string()))?;
+        let keys = offline::keys(config)?;
         let http = reqwest::Client::builder().timeout(TIMEOUT).build();
         Ok(Self {
-            http: http.map_err(|why| failed(why.to_string()))?,
+            http: http.map_err(|why| Failure::Failed(why.to_string()))?,
             url: url.trim_end_matches('/').to_owned(),
             keys,
             tokens: config.tokens.clone(),

@@ -130,7 +130,9 @@ async fn run<S: Store>(mut store: S, mut queue: mpsc::Receiver<Job>, shared: Arc
             }
             round.push(next);
         }
+        shared.counters.begin();
         commit_round(&mut store, &shared, &mut round).await;
+        shared.counters.end();
         for job in round {
             if let Some(reply) = job.reply {
                 // A caller who went away loses nothing: the append stands.

@@ -20,4 +20,4 @@ pub mod walk;
 
 pub use append::{LogStats, SIZE_BOUNDS};
 pub use memory::MemoryLog;
-pub use sqlite::{OpenError, SqliteLog, SqliteLogReader};
+pub use sqlite::{OpenError, Renewal, SqliteLog, SqliteLogReader};

@@ -6,6 +6,7 @@ mod heads;
 pub mod migrations;
 mod read;
 mod reader;
+mod renewal;
 mod rows;
 mod sql;
 mod write;
@@ -26,6 +27,7 @@ use crate::append::{Appender, LogStats};
 use crate::codec::decode;
 pub use connect::OpenError;
 pub use reader::SqliteLogReader;
+pub use renewal::Renewal;
 use write::Writer;
 
 /// The log in a data folder.

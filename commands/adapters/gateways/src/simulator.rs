@@ -118,8 +118,14 @@ impl PaymentGateway for Simulator {
         Box::pin(self.settle(move |book| book.capture(&request)))
     }
 
-    fn read_capture(&self, order: PaymentId) -> Pending<'_, Result<Option<Capture>, NoAnswer>> {
-        Box::pin(self.with_ledger(move |ledger| ledger.read(|book| book.capture_of(order))))
+    fn read_capture(
+        &self,
+        order: PaymentId,
+        idempotency_key: String,
+    ) -> Pending<'_, Result<Option<Capture>, NoAnswer>> {
+        Box::pin(self.with_ledger(move |ledger| {
+            ledger.read(|book| book.capture_of(order, &idempotency_key))
+        }))
     }
 
     fn refund(&self, request: RefundRequest) -> Pending<'_, Result<Return, NoAnswer>> {

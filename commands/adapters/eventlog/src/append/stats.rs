@@ -1,6 +1,8 @@
 //! Figures of the append task, for metrics. Counted, never read back by the task itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Upper bounds of the counts of batches by which commits are counted; one more count is for
 /// larger commits.
@@ -9,8 +11,10 @@ pub const SIZE_BOUNDS: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// What the log has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogStats {
-    /// Groups that wait now.
+    /// Groups that wait now, without those of the commit under way.
     pub queue_depth: u64,
+    /// How long the commit under way has taken so far; none when the task waits for work.
+    pub committing_for: Option<Duration>,
     /// Commits that wrote something.
     pub commits: u64,
     /// Batches judged in them, refused ones included.
@@ -30,9 +34,21 @@ pub(super) struct Counters {
     events: AtomicU64,
     conflicts: AtomicU64,
     sizes: [AtomicU64; 11],
+    /// When the commit under way began.
+    began: Mutex<Option<Instant>>,
 }
 
 impl Counters {
+    /// The task has taken groups and begins to commit them.
+    pub(super) fn begin(&self) {
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// It has come to an end with them, whichever.
+    pub(super) fn end(&self) {
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(super) fn committed(&self, batches: usize, events: usize, conflicts: usize) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -47,8 +63,10 @@ impl Counters {
 
     pub(super) fn read(&self, waiting: usize) -> LogStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         LogStats {
             queue_depth: u64::try_from(waiting).unwrap_or(u64::MAX),
+            committing_for: began.map(|began| began.elapsed()),
             commits: read(&self.commits),
             batches: read(&self.batches),
             events: read(&self.events),

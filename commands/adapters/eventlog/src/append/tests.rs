@@ -250,3 +250,30 @@ async fn what_waits_is_committed_together_and_a_close_drains_it() {
     assert!(matches!(late, Err(AppendError::Unavailable(_))), "{late:?}");
     assert!(rig.log.close().await.is_none(), "a second close finds nothing to do");
 }
+
+#[tokio::test]
+async fn a_commit_that_does_not_end_is_seen_although_nothing_waits_behind_it() {
+    let rig = rig(&[], 0);
+    assert_eq!(rig.log.stats().committing_for, None, "nobody asked for anything");
+    let log = Arc::clone(&rig.log);
+    let mut stuck = tokio::task::JoinSet::new();
+    stuck.spawn(async move { log.append(vec![batch(0)]).await.pop().unwrap() });
+    let under_way = async {
+        loop {
+            let stats = rig.log.stats();
+            if let Some(age) = stats.committing_for {
+                return (age, stats.queue_depth);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (first, waiting) = under_way.await;
+    assert_eq!(waiting, 0);
+    while rig.log.stats().committing_for.is_none_or(|age| age <= first) {
+        tokio::task::yield_now().await;
+    }
+    rig.permits.add_permits(1);
+    assert!(stuck.join_all().await.iter().all(Result::is_ok));
+    // The answer is sent when the commit has ended.
+    assert_eq!(rig.log.stats().committing_for, None);
+}

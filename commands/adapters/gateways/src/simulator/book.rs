@@ -80,8 +80,6 @@ struct AskedReturn {
 pub(super) struct Book {
     captures: BTreeMap<String, AskedCapture>,
     returns: BTreeMap<String, AskedReturn>,
-    /// The last word about an order; a capture is the last one for ever.
-    words: BTreeMap<PaymentId, Capture>,
     /// The last word about a refund.
     return_words: BTreeMap<(PaymentId, RefundId), Return>,
     /// The authorisation with which an order was captured.
@@ -94,8 +92,10 @@ impl Book {
         &self.movements
     }
 
-    pub(super) fn capture_of(&self, order: PaymentId) -> Option<Capture> {
-        self.words.get(&order).cloned()
+    /// What became of one attempt to capture an order.
+    pub(super) fn capture_of(&self, order: PaymentId, key: &str) -> Option<Capture> {
+        let asked = self.captures.get(key).filter(|asked| asked.order == order)?;
+        asked.outcome.clone()
     }
 
     pub(super) fn return_of(&self, order: PaymentId, refund: RefundId) -> Option<Return> {
@@ -172,8 +172,6 @@ impl Book {
     pub(super) fn enter(&mut self, entry: Entry) {
         match entry {
             Entry::Lost { key, order, payment_key, amount } => {
-                // Whatever was said about an earlier attempt says nothing about this one.
-                drop(self.words.remove(&order));
                 self.asked(key, AskedCapture { order, payment_key, amount, outcome: None });
             }
             Entry::Captured { key, order, payment_key, amount, taken, transaction } => {
@@ -185,17 +183,11 @@ impl Book {
                 };
                 self.movements.add(order, movement);
                 drop(self.captured_with.insert(order, payment_key.clone()));
-                let outcome = Capture::Captured { transaction, amount: taken };
-                drop(self.words.insert(order, outcome.clone()));
-                let outcome = Some(outcome);
+                let outcome = Some(Capture::Captured { transaction, amount: taken });
                 self.asked(key, AskedCapture { order, payment_key, amount, outcome });
             }
             Entry::Declined { key, order, payment_key, amount, code } => {
-                let outcome = Capture::Declined { code };
-                if !self.captured_with.contains_key(&order) {
-                    drop(self.words.insert(order, outcome.clone()));
-                }
-                let outcome = Some(outcome);
+                let outcome = Some(Capture::Declined { code });
                 self.asked(key, AskedCapture { order, payment_key, amount, outcome });
             }
             Entry::Returned { key, order, refund, amount, transaction } => {

@@ -44,8 +44,8 @@ impl Desk {
         self.simulator.refund(refund_of(refund, key, minor)).await
     }
 
-    async fn read(&self) -> Option<Capture> {
-        self.simulator.read_capture(order(1)).await.unwrap()
+    async fn read(&self, key: &str) -> Option<Capture> {
+        self.simulator.read_capture(order(1), key.to_owned()).await.unwrap()
     }
 
     fn order(&self) -> Order {
@@ -105,7 +105,7 @@ async fn an_approved_capture_is_made_once_however_often_it_is_asked_for() {
     for _ in 0..3 {
         assert_eq!(desk.capture("k1", "sim_approve_1").await, Ok(captured(1, 50_000)));
     }
-    assert_eq!(desk.read().await, Some(captured(1, 50_000)));
+    assert_eq!(desk.read("k1").await, Some(captured(1, 50_000)));
     assert_eq!(desk.order().captures.len(), 1);
     assert_eq!(desk.simulator.times_asked(), 3);
 }
@@ -115,10 +115,15 @@ async fn a_declined_card_can_be_tried_again_under_another_key() {
     let desk = desk();
     let no = declined("REJECT_CARD_PAYMENT");
     assert_eq!(desk.capture("k1", "sim_decline_1").await, Ok(no.clone()));
-    assert_eq!(desk.read().await, Some(no.clone()));
+    assert_eq!(desk.read("k1").await, Some(no.clone()));
     assert_eq!(desk.capture("k2", "sim_approve_1").await, Ok(captured(1, 50_000)));
-    assert_eq!(desk.capture("k1", "sim_decline_1").await, Ok(no), "a replay says the same again");
-    assert_eq!(desk.read().await, Some(captured(1, 50_000)));
+    assert_eq!(
+        desk.capture("k1", "sim_decline_1").await,
+        Ok(no.clone()),
+        "a replay says the same again"
+    );
+    assert_eq!(desk.read("k1").await, Some(no));
+    assert_eq!(desk.read("k2").await, Some(captured(1, 50_000)));
 }
 
 #[tokio::test]
@@ -133,7 +138,7 @@ async fn a_key_that_is_not_ours_is_declined() {
 async fn an_answer_lost_after_the_capture_is_found_by_a_replay_or_a_read() {
     let desk = desk();
     assert!(desk.capture("k1", "sim_lost_after_capture_1").await.is_err());
-    assert_eq!(desk.read().await, Some(captured(1, 50_000)));
+    assert_eq!(desk.read("k1").await, Some(captured(1, 50_000)));
     assert_eq!(desk.capture("k1", "sim_lost_after_capture_1").await, Ok(captured(1, 50_000)));
     assert_eq!(desk.order().captures.len(), 1);
 }
@@ -142,7 +147,7 @@ async fn an_answer_lost_after_the_capture_is_found_by_a_replay_or_a_read() {
 async fn a_request_lost_before_the_capture_leaves_nothing_until_it_is_replayed() {
     let desk = desk();
     assert!(desk.capture("k1", "sim_lost_before_capture_1").await.is_err());
-    assert_eq!(desk.read().await, None);
+    assert_eq!(desk.read("k1").await, None);
     assert_eq!(desk.order().captures.len(), 0);
     // It stays lost once, not once per start.
     let desk = desk.restarted();
@@ -155,8 +160,11 @@ async fn a_request_lost_before_the_capture_leaves_nothing_until_it_is_replayed()
 async fn a_lost_attempt_is_not_answered_with_the_decline_of_an_earlier_one() {
     let desk = desk();
     assert_eq!(desk.capture("k1", "sim_decline_1").await, Ok(declined("REJECT_CARD_PAYMENT")));
+    assert_eq!(desk.read("k2").await, None, "it did not even arrive");
     assert!(desk.capture("k2", "sim_lost_before_capture_1").await.is_err());
-    assert_eq!(desk.read().await, None);
+    assert_eq!(desk.read("k2").await, None);
+    assert_eq!(desk.read("k1").await, Some(declined("REJECT_CARD_PAYMENT")));
+    assert_eq!(desk.simulator.read_capture(order(2), "k1".to_owned()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -167,7 +175,7 @@ async fn a_slow_capture_is_made_before_its_answer_arrives() {
     // Reads beside the waiting call until one sees the capture; the answer is an hour away.
     let seen = async {
         loop {
-            if let Some(seen) = simulator.read_capture(order(1)).await.unwrap() {
+            if let Some(seen) = simulator.read_capture(order(1), "k1".to_owned()).await.unwrap() {
                 break seen;
             }
         }
@@ -209,7 +217,7 @@ async fn an_order_is_captured_once_whatever_the_key() {
     assert_eq!(desk.capture("k1", "sim_approve_1").await, Ok(captured(1, 50_000)));
     let second = desk.capture("k2", "sim_approve_2").await;
     assert_eq!(second, Ok(declined("ALREADY_PROCESSED_PAYMENT")));
-    assert_eq!(desk.read().await, Some(captured(1, 50_000)));
+    assert_eq!(desk.read("k1").await, Some(captured(1, 50_000)));
 }
 
 #[tokio::test]
@@ -264,7 +272,7 @@ async fn a_kill_loses_nothing_that_was_answered_and_keeps_nothing_that_was_torn(
         assert_eq!(std::fs::read(fresh.path().join(FILE)).unwrap(), whole, "{torn} bytes");
     }
     let desk = desk.restarted_after_a_torn_write(br#"{"kind":"returned","key":"r1","#);
-    assert_eq!(desk.read().await, Some(captured(1, 50_000)));
+    assert_eq!(desk.read("k1").await, Some(captured(1, 50_000)));
     assert_eq!(desk.refund(1, "r1", 50_000).await, Ok(returned(2)));
     let desk = desk.restarted();
     assert_eq!(desk.order().balance(), Some(krw(0)));

@@ -1,0 +1,100 @@
+//! What the handlers of a node share, and how it is opened. Routes, handlers and listening are not
+//! known here: they know this.
+
+use std::sync::Arc;
+
+use holdfast_domain::log::ReadError;
+use tokio::runtime::Handle;
+
+use crate::auth::foreign::ForeignKeys;
+use crate::auth::{TokenError, Verifier};
+use crate::config::Config;
+use crate::health;
+use crate::health::check::Check;
+use crate::http::cursor::Cursors;
+use crate::http::limits::RateLimits;
+use crate::keys::{KeyError, Keys};
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::node::{Node, NodeError};
+use crate::ws::Pushes;
+
+/// Why a node's state does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Its keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Its own key is none that tokens can be checked with.
+    #[error("the node's own key: {0}")]
+    OwnKey(#[from] TokenError),
+    /// The client that fetches a foreign issuer's keys.
+    #[error("the client for the token issuer's keys: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The parts it runs on.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The event log, when it was asked where it ends.
+    #[error("the event log: {0}")]
+    Unread(#[from] ReadError),
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub struct State {
+    /// The configuration.
+    pub config: Config,
+    /// The node's own keys.
+    pub keys: Keys,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// Makes and reads cursors.
+    pub cursors: Cursors,
+    /// Rate limits.
+    pub limits: RateLimits,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Owns the tasks.
+    pub lifecycle: Lifecycle,
+    /// What readiness asks.
+    pub checks: Vec<Arc<dyn Check>>,
+    /// What it runs on.
+    pub node: Node,
+    /// Tells those who listen.
+    pub pushes: Pushes,
+}
+
+impl State {
+    /// Opens what a node keeps and knows, without listening.
+    pub async fn open(
+        config: Config,
+        mut checks: Vec<Arc<dyn Check>>,
+        runtime: Handle,
+    ) -> Result<Self, StateError> {
+        let lifecycle = Lifecycle::new(runtime);
+        let keys = Keys::open(&config.data)?;
+        let verifier = match &config.tokens.jwks_url {
+            None => Verifier::own(&keys.signing, config.tokens.clone())?,
+            Some(url) => {
+                let foreign = ForeignKeys::new(url.clone(), lifecycle.clone())?;
+                Verifier::foreign(foreign, config.tokens.clone())
+            }
+        };
+        let node = Node::open(&config, &lifecycle).await?;
+        checks.extend(health::checks(&node));
+        let metrics = Metrics::default();
+        let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
+        Ok(Self {
+            node,
+            verifier,
+            cursors: Cursors::new(keys.cursor.clone(), pushes.epoch),
+            pushes,
+            limits: RateLimits::new(&config.limits),
+            metrics,
+            lifecycle,
+            checks,
+            keys,
+            config,
+        })
+    }
+}
