@@ -61,6 +61,7 @@ const PROVIDER: &[Role] = &[Role::Provider];
 const AUDITOR: &[Role] = &[Role::Auditor, Role::Admin];
 const PARTICIPANT: &[Role] = &[Role::Customer, Role::Provider, Role::Admin];
 const REFUNDER: &[Role] = &[Role::Provider, Role::Admin];
+const ADMIN: &[Role] = &[Role::Admin];
 const ANYONE: &[Role] = &Role::ALL;
 
 const fn command(
@@ -123,6 +124,7 @@ pub const ROUTES: &[Row] = &[
     command("POST", "/v1/reservations/{id}/cancel", PARTICIPANT, Ownership::Participant),
     command("POST", "/v1/payments/{id}/confirm", CUSTOMER, Ownership::Caller),
     command("POST", "/v1/payments/{id}/refunds", REFUNDER, Ownership::Participant),
+    command("POST", "/v1/payments/{id}/resolve-review", ADMIN, Ownership::All),
     read("/v1/payments/{id}", ANYONE, Ownership::Participant),
     read("/v1/streams/{stream}", AUDITOR, Ownership::All),
     read("/v1/events", AUDITOR, Ownership::All),

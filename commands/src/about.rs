@@ -125,6 +125,11 @@ pub trait ReservationCase: Send + Sync + fmt::Debug {
         self.about().paper()
     }
 
+    /// The stream that `If-Match` is about, as [`UseCase::compared`] is.
+    fn compared(&self) -> StreamId {
+        self.subject()
+    }
+
     /// Decides, as [`UseCase::decide`] does.
     fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal>;
 }
@@ -144,6 +149,10 @@ impl<T: ReservationCase> UseCase for T {
 
     fn subject(&self) -> StreamId {
         ReservationCase::subject(self)
+    }
+
+    fn compared(&self) -> StreamId {
+        ReservationCase::compared(self)
     }
 
     fn correlation(&self) -> CorrelationId {

@@ -56,7 +56,7 @@ impl ReservationCase for QuoteCancellation {
             Stage::Held
             | Stage::PaymentInFlight
             | Stage::Expired
-            | Stage::Abandoned
+            | Stage::Abandoned { .. }
             | Stage::Cancelled { .. } => &[],
         };
         let offer = quoted.iter().find(|offer| offer.id == self.quote);
@@ -131,7 +131,7 @@ fn refund_of(fact: &ReservationEvent) -> Option<Money> {
         | ReservationEvent::PaymentFailed { .. }
         | ReservationEvent::Confirmed { .. }
         | ReservationEvent::Expired {}
-        | ReservationEvent::Abandoned {}
+        | ReservationEvent::Abandoned { .. }
         | ReservationEvent::CancellationQuoted { .. }
         | ReservationEvent::Reinstated { .. } => None,
     }

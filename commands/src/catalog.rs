@@ -8,8 +8,8 @@ use holdfast_domain::booking::{Authority, offering_stream, resource_stream};
 use holdfast_domain::decider::Decider;
 use holdfast_domain::ids::{CorrelationId, HoldId, OfferingId, PrincipalId, ResourceId, SessionId};
 use holdfast_domain::log::StreamId;
+use holdfast_domain::time::Timestamp;
 use holdfast_domain::time::zone::Zone;
-use holdfast_domain::time::{Timestamp, minutes};
 
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -247,7 +247,7 @@ impl ScheduleSession {
             held,
             capacity,
             min_capacity: self.min_capacity,
-            booking_closes_at: self.starts_at.minus(minutes(terms.booking_deadline_minutes)),
+            booking_closes_at: terms.closes_at(self.starts_at),
         })
     }
 }
@@ -287,14 +287,15 @@ impl UseCase for ScheduleSession {
             return Err(OfferingRefusal::WrongKind.into());
         }
         let now = world.now();
-        if self.starts_at <= now {
+        let plan = self.plan(&offering.terms)?;
+        // Nobody could book it.
+        if self.starts_at <= now || plan.booking_closes_at < now {
             return Err(OfferingRefusal::InThePast.into());
         }
-        let plan = self.plan(&offering.terms)?;
         let block = CalendarCommand::Block {
             hold: plan.block,
             session: self.session,
-            blocks: plan.held,
+            blocks: offering.terms.blocks(plan.held),
             capacity: world.resource(self.resource).registered()?.capacity,
             now,
         };

@@ -4,11 +4,10 @@
 
 use holdfast_domain::booking::hold::ClaimCommand;
 use holdfast_domain::booking::payment_stream;
-use holdfast_domain::booking::reservation::{
-    ReservationCommand, ReservationRefusal, Stage as Paperwork,
-};
+use holdfast_domain::booking::reservation::{ReservationCommand, Stage as Paperwork};
 use holdfast_domain::decider::Decider;
 use holdfast_domain::ids::{CommandId, PaymentId, RefundId};
+use holdfast_domain::log::StreamId;
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::{
     Account, ConfirmOutcome, PaymentCommand, PaymentRefusal, RefundOutcome, Stage,
@@ -40,11 +39,17 @@ pub struct StartConfirm {
     pub payment_key: String,
     /// What the customer believes to pay.
     pub amount: Money,
+    /// Whether an earlier copy of this very command has started an attempt.
+    pub started_before: bool,
 }
 
 impl StartConfirm {
-    /// The authorisation was sent before: the answer is what became of it.
+    /// The command or its authorisation was sent before: the answer is what became of it. One
+    /// command never starts a second attempt.
     fn again(&self, world: &World<'_>, account: &Account) -> Result<Option<Outcome>, Refusal> {
+        if self.started_before {
+            return self.about.answer_of(world, account).map(Some);
+        }
         let same = account.last_key() == Some(&*self.payment_key);
         match &account.stage {
             Stage::Captured { .. } if same => self.about.answer_captured(world, account).map(Some),
@@ -68,6 +73,10 @@ impl ReservationCase for StartConfirm {
 
     fn about(&self) -> &About {
         &self.about
+    }
+
+    fn compared(&self) -> StreamId {
+        payment_stream(self.order)
     }
 
     fn decide(&self, world: &mut World<'_>, request: &Request) -> Result<Outcome, Refusal> {
@@ -107,6 +116,20 @@ pub fn started(command: CommandId) -> CommandId {
 }
 
 impl About {
+    /// The caller's answer as things stand now; none while the outcome is unknown.
+    fn answer_of(&self, world: &World<'_>, account: &Account) -> Result<Outcome, Refusal> {
+        match &account.stage {
+            Stage::Captured { .. } => self.answer_captured(world, account),
+            Stage::Open { declined: Some(code) } => {
+                Err(Refusal::PaymentDeclined { code: code.clone() })
+            }
+            Stage::Review { .. } => Err(PaymentRefusal::UnderReview.into()),
+            Stage::Open { declined: None } | Stage::Confirming(_) | Stage::Unknown(_) => {
+                Ok(Outcome::step(Step::Rest))
+            }
+        }
+    }
+
     /// The caller's answer once the money is taken: the seat, or where the money went instead.
     fn answer_captured(&self, world: &World<'_>, account: &Account) -> Result<Outcome, Refusal> {
         let paper = world.paper(self.reservation)?;
@@ -114,13 +137,17 @@ impl About {
             Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => {
                 Ok(Outcome::answer(200, self.show(world)?))
             }
-            Paperwork::Expired | Paperwork::Abandoned if !account.refunds.is_empty() => {
-                Err(ReservationRefusal::HoldExpired { expired_at: paper.hold_expires_at }.into())
+            Paperwork::Expired | Paperwork::Abandoned { .. } if account.goes_back() => {
+                Err(Refusal::PaymentReturned {
+                    pending: account.refund_pending(),
+                    returned: account.refunded(),
+                    owed: account.refund_owed(),
+                })
             }
             Paperwork::Held
             | Paperwork::PaymentInFlight
             | Paperwork::Expired
-            | Paperwork::Abandoned => Ok(Outcome::step(Step::Rest)),
+            | Paperwork::Abandoned { .. } => Ok(Outcome::step(Step::Rest)),
         }
     }
 }
@@ -197,17 +224,7 @@ impl Report {
         request: &Request,
     ) -> Result<Option<(u16, Vec<u8>)>, Refusal> {
         let account = world.payment(self.order).account()?;
-        let told = match &account.stage {
-            Stage::Captured { .. } => self.about.answer_captured(world, account),
-            Stage::Open { declined: Some(code) } => {
-                Err(Refusal::PaymentDeclined { code: code.clone() })
-            }
-            Stage::Review { .. } => Err(PaymentRefusal::UnderReview.into()),
-            Stage::Open { declined: None } | Stage::Confirming(_) | Stage::Unknown(_) => {
-                return Ok(None);
-            }
-        };
-        Ok(match told {
+        Ok(match self.about.answer_of(world, account) {
             Ok(outcome) => outcome.answer,
             Err(refusal) => Some(world.presenter().refusal(&refusal, request)),
         })

@@ -164,6 +164,7 @@ impl Engine {
                 order: confirm.order,
                 payment_key: confirm.payment_key,
                 amount: confirm.amount,
+                started_before: before.is_some(),
             };
             let mut done = engine.owners.decide(Arc::new(start), request.clone()).await?;
             // A trial, like a refusal, is answered at once: nobody is asked to pay.

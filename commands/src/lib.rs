@@ -18,6 +18,7 @@ pub mod processes;
 pub mod refusal;
 pub mod request;
 pub mod reserve;
+pub mod review;
 pub mod routes;
 pub mod state;
 pub mod tasks;

@@ -197,7 +197,7 @@ impl Owner {
         if use_case.streams().iter().any(behind) {
             return Verdict::answer(Err(CommandError::ClockBehind));
         }
-        let current = self.states.get(&use_case.subject()).and_then(Known::revision);
+        let current = self.states.get(&use_case.compared()).and_then(Known::revision);
         if job.request.if_match.is_some_and(|wanted| Some(wanted) != current) {
             let refusal = Refusal::RevisionMismatch { actual: current };
             return Verdict::answer(Err(refusal.into()));

@@ -91,6 +91,19 @@ pub enum Refusal {
         /// The provider's code.
         code: String,
     },
+    /// Money under review cannot pay for a seat that is not held any more.
+    #[error("the seat is not held any more")]
+    SeatNotHeld,
+    /// The money was taken, but there is no seat for it, and it goes back.
+    #[error("there is no seat for the money; it is returned")]
+    PaymentReturned {
+        /// What is being returned.
+        pending: Money,
+        /// What was returned.
+        returned: Money,
+        /// What the provider of payments would not return, and is owed.
+        owed: Money,
+    },
     /// The sum is beyond what can be represented.
     #[error("the amount is out of range")]
     AmountOutOfRange,

@@ -108,7 +108,9 @@ impl Reserve {
                 if plan.offering != self.offering {
                     return Err(Refusal::SessionNotInOffer);
                 }
-                When { starts: plan.starts.clone(), booked: plan.held, blocks: plan.held }
+                let (starts, booked) = (plan.starts.clone(), plan.held);
+                in_time(terms, booked.start(), world.now())?;
+                When { starts, booked, blocks: terms.blocks(booked) }
             }
             Seat::At(start) => self.slot(world, terms, start)?,
         };
@@ -132,16 +134,7 @@ impl Reserve {
         if !slots::is_open(&resource.schedule, &resource.zone, booked) {
             return Err(Refusal::OutsideSchedule);
         }
-        let (from, until) = terms.bookable(now);
-        if start < from {
-            let latest = start.minus(minutes(terms.min_notice_minutes));
-            return Err(Refusal::BookingClosed { latest });
-        }
-        if start > until {
-            let day = Duration::from_hours(24);
-            let from = start.minus(day.saturating_mul(terms.booking_window_days));
-            return Err(Refusal::TooEarly { from });
-        }
+        in_time(terms, start, now)?;
         Ok(When { starts: resource.zone.intent(start), booked, blocks: terms.blocks(booked) })
     }
 
@@ -166,23 +159,21 @@ impl Reserve {
             Err(Refusal::SlotTaken { .. }) => booking.booked,
             Err(other) => return Err(other),
         };
-        let resource = world.resource(self.resource).registered()?;
         let day = Duration::from_hours(24);
-        let free = slots::free_slots(&Search {
-            resource,
-            terms,
-            calendar: world.calendar(self.resource),
-            from: taken.start().minus(day),
-            to: taken.start().plus(day.saturating_mul(7)),
-            now: world.now(),
-            limit: 200,
-        });
-        let mut alternatives: Vec<_> = free.into_iter().map(|slot| slot.interval).collect();
-        let distance = |slot: &Interval| {
-            slot.start().since(taken.start()).max(taken.start().since(slot.start()))
-        };
-        alternatives.sort_by_key(distance);
-        alternatives.truncate(ALTERNATIVES_MAX);
+        let near = slots::nearest(
+            &Search {
+                resource: world.resource(self.resource).registered()?,
+                terms,
+                calendar: world.calendar(self.resource),
+                from: taken.start().minus(day),
+                to: taken.start().plus(day.saturating_mul(7)),
+                now: world.now(),
+                seats: self.party_size,
+                limit: ALTERNATIVES_MAX,
+            },
+            taken.start(),
+        );
+        let alternatives = near.into_iter().map(|slot| slot.interval).collect();
         Err(Refusal::SlotTaken { alternatives })
     }
 
@@ -218,6 +209,18 @@ impl Reserve {
         };
         Ok((booking, offering.terms.clone()))
     }
+}
+
+/// Whether what starts at `start` can be booked at `now`: not too late, not too early.
+fn in_time(terms: &Terms, start: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    let (from, until) = terms.bookable(now);
+    if start < from {
+        return Err(Refusal::BookingClosed { latest: terms.closes_at(start) });
+    }
+    if start > until {
+        return Err(Refusal::TooEarly { from: terms.opens_at(start) });
+    }
+    Ok(())
 }
 
 /// What an offering costs a party, and what a cancellation returns.

@@ -54,6 +54,12 @@ pub trait UseCase: Send + Sync + fmt::Debug {
     /// The stream that the answer shows, for its `ETag`.
     fn subject(&self) -> StreamId;
 
+    /// The stream whose revision the caller names in `If-Match`: the one that the path names. It is
+    /// the one that the answer shows, unless the answer shows another.
+    fn compared(&self) -> StreamId {
+        self.subject()
+    }
+
     /// What its events belong to.
     fn correlation(&self) -> CorrelationId;
 

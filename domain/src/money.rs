@@ -78,6 +78,20 @@ impl Money {
     /// The largest amount: every JSON reader carries it exactly.
     pub const MAX_MINOR: u64 = (1 << 53) - 1;
 
+    /// The least that providers of payments charge a card in this currency. Won: 100, from Toss
+    /// Payments' refusal `BELOW_MINIMUM_AMOUNT`. Dollar, euro 0.50, pound 0.30 and yen 50: Stripe's
+    /// published minimum charges (docs.stripe.com/currencies), because Toss Payments publishes none.
+    /// Dinar: neither publishes one, so any amount.
+    pub const fn least_charge(currency: Currency) -> Self {
+        let minor = match currency {
+            Currency::Krw => 100,
+            Currency::Eur | Currency::Usd | Currency::Jpy => 50,
+            Currency::Gbp => 30,
+            Currency::Kwd => 1,
+        };
+        Self { minor, currency }
+    }
+
     /// `minor` units of `currency`.
     pub const fn try_new(minor: u64, currency: Currency) -> Result<Self, MoneyError> {
         if minor <= Self::MAX_MINOR {

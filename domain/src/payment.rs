@@ -1,17 +1,21 @@
 //! A payment is accumulators, not a status word: what was captured, what is being returned, what
 //! was returned. Its id is the order id at the provider of payments.
 //!
-//! - P1 Captured at most once, and exactly the amount that was asked for.
+//! - P1 Captured at most once, and exactly the amount that was asked for; another amount only when a
+//!   person who reviewed it says so.
 //! - P2 Returned and being returned never exceed captured; what is pending counts.
 //! - P4 One attempt in flight at a time.
-//! - P5 An observation with another amount puts the payment under review; its money does not move.
+//! - P5 An observation with another amount puts the payment under review; its money does not move
+//!   until a person decides.
 //! - P6 A definite outcome is never replaced by a weaker one: unknown < declined < captured.
 
 pub mod account;
+pub mod review;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Attempt, Refund, RefundStage, Stage};
+pub use review::{Resolution, ReviewDecision};
 
 use crate::booking::Authority;
 use crate::decider::Decider;
@@ -89,6 +93,17 @@ events! {
             /// The provider's name for the movement of money.
             transaction: String,
         },
+        /// A person decided what becomes of money that was under review. It counts as captured.
+        "review_resolved" v 1 => ReviewResolved {
+            /// What is paid for.
+            reservation: ReservationId,
+            /// Whether it is returned, or taken as it is.
+            decision: ReviewDecision,
+            /// Who decided.
+            by: PrincipalId,
+            /// How much the provider had taken.
+            amount: Money,
+        },
         /// The provider of payments is about to be asked to return money. Written before it is
         /// called.
         "refund_requested" v 1 => RefundRequested {
@@ -151,6 +166,8 @@ pub enum RefundReason {
     LateMoney,
     /// The provider of the service returns a part out of goodwill.
     Goodwill,
+    /// Another amount was taken than was asked for, and a person decided to return it.
+    Review,
 }
 
 /// What the provider of payments said about a capture.
@@ -227,6 +244,8 @@ pub enum PaymentCommand {
         /// What it said.
         outcome: ConfirmOutcome,
     },
+    /// A person's word about money that is under review.
+    ResolveReview(Resolution),
     /// Return money.
     RequestRefund {
         /// A fresh id.
@@ -273,6 +292,15 @@ pub enum PaymentRefusal {
     /// The provider's reports contradict each other; a person has to look.
     #[error("the payment is under review")]
     UnderReview,
+    /// There is no review to decide about, or it was decided otherwise.
+    #[error("the payment is not under review")]
+    NotUnderReview,
+    /// It was returned in parts as often as a payment is.
+    #[error("a payment is returned in at most {max} parts")]
+    TooManyRefunds {
+        /// How often it can be.
+        max: usize,
+    },
     /// More than there is left to return, or nothing.
     #[error("{refundable} can be refunded")]
     InvalidRefundAmount {
@@ -335,6 +363,7 @@ impl Decider for Payment {
             PaymentCommand::RecordConfirm { attempt, outcome } => {
                 Ok(account.record_confirm(*attempt, outcome).into_iter().collect())
             }
+            PaymentCommand::ResolveReview(word) => account.resolve(word),
             PaymentCommand::RequestRefund {
                 refund,
                 amount,
@@ -345,7 +374,7 @@ impl Decider for Payment {
                 if account.refunds.contains_key(refund) {
                     return Ok(vec![]);
                 }
-                account.may_refund(*amount)?;
+                account.may_refund(*amount, *reason)?;
                 Ok(vec![PaymentEvent::RefundRequested {
                     reservation: account.reservation,
                     refund: *refund,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::money::{Bps, Money};
+use crate::money::{Bps, Currency, Money};
 use crate::time::zone::Zone;
 use crate::time::{Timestamp, minutes};
 
@@ -263,12 +263,16 @@ impl RefundTerms {
     pub const fn all(paid: Money, because: RefundRule) -> Self {
         Self { amount: paid, kept: Money::zero(paid.currency()), because }
     }
+
+    /// Nothing was paid, so nothing is returned.
+    pub const fn nothing_paid(currency: Currency) -> Self {
+        Self::all(Money::zero(currency), RefundRule::NothingPaid)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::Currency;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

@@ -40,6 +40,8 @@ async fn examples(world: &World) -> Vec<Example> {
     let held = customer.reserve(&mentor.o60, &monday("14:00")).await;
     let paid = customer.reserve(&mentor.o60, &monday("15:00")).await;
     customer.confirm(paid.created(), "sim_approve_1").await.ok();
+    let doubted = customer.reserve(&mentor.o60, &monday("11:00")).await;
+    customer.confirm(doubted.created(), "sim_amount_differs_1").await.refused(409, "under_review");
     let order = |booking: &Answer| text(&booking.body["payment"], "order_id");
     let seat = json!({
         "offering_id": mentor.o60, "starts_at": monday("16:00"), "party_size": 1,
@@ -47,7 +49,7 @@ async fn examples(world: &World) -> Vec<Example> {
     });
     let mut offering = slot_offering(&mentor.resource, 60, 50_000);
     let more = json!({
-        "approval": "instant", "capacity": 10, "min_notice_minutes": 1, "booking_window_days": 90,
+        "kind": "class", "approval": "instant", "capacity": 10, "min_notice_minutes": 1, "booking_window_days": 90,
         "booking_deadline_hours": 1, "hold_minutes": 10,
         "buffers": {"before_minutes": 0, "after_minutes": 10},
         "cancellation_policy": {"grace": null, "tiers": []},
@@ -76,6 +78,7 @@ async fn examples(world: &World) -> Vec<Example> {
     let schedule = format!("/v1/resources/{}/schedule", studio.resource);
     let sessions = format!("/v1/offerings/{}/sessions", studio.c1);
     let refunds = format!("/v1/payments/{}/refunds", order(&paid));
+    let review = format!("/v1/payments/{}/resolve-review", order(&doubted));
     vec![
         example(post.clone(), "/v1/resources".to_owned(), provider, room),
         example(Method::PUT, schedule, &studio.caller, week),
@@ -91,6 +94,7 @@ async fn examples(world: &World) -> Vec<Example> {
         ),
         example(post.clone(), format!("/v1/payments/{}/confirm", order(&held)), &customer, pay),
         example(post.clone(), refunds, provider, json!({"amount": krw(1)})),
+        example(post.clone(), review, &world.admin(), json!({"decision": "return"})),
         example(post, "/test/clock".to_owned(), &customer, json!({"advance_seconds": 0})),
     ]
 }

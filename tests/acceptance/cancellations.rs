@@ -124,3 +124,45 @@ async fn what_goes_back_depends_on_who_calls_it_off_and_when() {
     assert_eq!(owner.payment(&second).await["refunded"], krw(50_000));
     world.close().await;
 }
+
+/// Whoever gives an unpaid hold back is named: a customer is not said to have given up when the
+/// provider could not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_is_given_back_says_by_whom_and_why() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    let path = format!("/v1/reservations/{}/cancel", text(held.created(), "id"));
+    let told = mentor.caller.post(&path, &json!({"reason": "provider_unavailable"})).await;
+    assert_eq!(told.ok()["status"], "abandoned");
+    let shown = owner.reservation(&held.body).await;
+    for cancellation in [&told.body["cancellation"], &shown["cancellation"]] {
+        assert_eq!(cancellation["by"], "provider");
+        assert_eq!(cancellation["reason"], "provider_unavailable");
+        assert_eq!(cancellation["refund"]["amount"], krw(0));
+        assert_eq!(cancellation["refund"]["because"]["rule"], "nothing_paid");
+    }
+    world.close().await;
+}
+
+/// A document that shows every refund stays small, and what is left can still be returned.
+#[tokio::test(flavor = "multi_thread")]
+async fn goodwill_is_returned_in_a_hundred_parts_at_most() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let paid = bought(&owner, &mentor.o60, &monday("14:00"), "sim_approve_1").await;
+    let path = format!("/v1/payments/{}/refunds", text(&paid["payment"], "order_id"));
+    let part = json!({"amount": krw(1)});
+    for _ in 0..100 {
+        mentor.caller.post(&path, &part).await.created();
+    }
+    let more = mentor.caller.post(&path, &part).await;
+    assert_eq!(more.refused(409, "too_many_refunds")["max"], 100);
+    let cancel = format!("/v1/reservations/{}/cancel", text(&paid, "id"));
+    mentor.caller.post(&cancel, &json!({})).await.ok();
+    world.rest().await;
+    assert_eq!(owner.payment(&paid).await["refunded"], krw(50_000));
+    world.close().await;
+}

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use holdfast_tests::caller::{Caller, Class, krw};
-use holdfast_tests::fixtures::Studio;
+use holdfast_tests::fixtures::{Studio, slot_offering};
 use holdfast_tests::world::World;
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ async fn a_session_is_booked_through_its_own_offering_only() {
 async fn a_class_and_a_slot_of_one_room_do_not_overlap() {
     let world = World::new().await;
     let studio = world.studio().await;
-    let slot = holdfast_tests::fixtures::slot_offering(&studio.resource, 60, 10_000);
+    let slot = slot_offering(&studio.resource, 60, 10_000);
     let slot = studio.caller.offers(&slot).await;
     let customer = world.customer(1);
     let during = customer.reserve(&slot, "2026-03-14T20:00:00+09:00").await;
@@ -122,5 +122,63 @@ async fn a_class_and_a_slot_of_one_room_do_not_overlap() {
     let date = json!({"starts_at": "2026-03-14T18:30:00+09:00", "zone": "Asia/Seoul"});
     let path = format!("/v1/offerings/{}/sessions", studio.c1);
     studio.caller.post(&path, &date).await.refused(409, "slot_taken");
+    world.close().await;
+}
+
+/// A class whose rules are stricter than usual, and its session on Sunday at noon.
+async fn strict(studio: &Studio) -> Class {
+    let class = json!({
+        "resource_id": studio.resource, "title": "C3", "kind": "class", "duration_minutes": 60,
+        "price": krw(40_000), "min_notice_minutes": 1_440, "booking_window_days": 7,
+        "buffers": {"before_minutes": 30, "after_minutes": 15},
+    });
+    let class = studio.caller.offers(&class).await;
+    studio.caller.schedules(&class, &at("2026-03-15T12:00:00+09:00")).await
+}
+
+fn at(start: &str) -> Value {
+    json!({"starts_at": start, "zone": "Asia/Seoul"})
+}
+
+/// The rules of booking are one set: a class keeps its notice and its window.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_is_booked_within_its_window_and_before_its_notice() {
+    let world = World::new().await;
+    let studio = world.studio().await;
+    let near = strict(&studio).await;
+    let far = studio.caller.schedules(&near.offering, &at("2026-03-22T12:00:00+09:00")).await;
+    let early = world.customer(1).reserve_seats(&far, 1).await;
+    assert_eq!(early.refused(409, "too_early")["not_before"], "2026-03-15T03:00:00Z");
+    world.clock_to("2026-03-14T11:59:50+09:00").await;
+    world.customer(1).reserve_seats(&near, 1).await.created();
+    world.clock_to("2026-03-14T12:00:00.001+09:00").await;
+    let late = world.customer(2).reserve_seats(&near, 1).await;
+    assert_eq!(late.refused(409, "booking_closed")["closed_at"], "2026-03-14T03:00:00Z");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_keeps_its_buffers_free() {
+    let world = World::new().await;
+    let studio = world.studio().await;
+    strict(&studio).await;
+    let half_hour = slot_offering(&studio.resource, 30, 10_000);
+    let half_hour = studio.caller.offers(&half_hour).await;
+    let customer = world.customer(1);
+    for (start, free) in [("11:00", true), ("11:15", false), ("13:00", false), ("13:15", true)] {
+        let slot = customer.reserve(&half_hour, &format!("2026-03-15T{start}:00+09:00")).await;
+        assert_eq!(slot.status == 201, free, "{start}: {}", slot.text());
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_nobody_could_book_is_not_scheduled() {
+    let world = World::new().await;
+    let studio = world.studio().await;
+    let path = format!("/v1/offerings/{}/sessions", studio.c1);
+    let tonight = studio.caller.post(&path, &at("2026-03-09T20:00:00+09:00")).await;
+    tonight.refused(409, "in_the_past");
+    studio.caller.post(&path, &at("2026-03-10T20:00:00+09:00")).await.created();
     world.close().await;
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use holdfast_tests::answer::text;
+use holdfast_tests::caller::{confirm_path, confirmation};
 use holdfast_tests::world::{World, monday};
 use reqwest::Method;
 use serde_json::json;
@@ -89,5 +90,30 @@ async fn a_read_waits_for_a_position_and_says_so_when_it_does_not_come() {
     assert_eq!(behind.header("retry-after"), Some("1"));
     let waited = started.elapsed();
     assert!((Duration::from_secs(2)..Duration::from_secs(8)).contains(&waited), "{waited:?}");
+    world.close().await;
+}
+
+/// What is confirmed is the payment, and its revision is what its reader knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_names_the_revision_of_the_payment() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let customer = world.customer(1);
+    let held = customer.reserve(&mentor.o60, &monday("14:00")).await;
+    let booking = held.created();
+    customer.confirm(booking, "sim_lost_before_decline_1").await.expect(202);
+    world.advance(3).await;
+    // The payment has come further than the reservation.
+    assert_eq!(customer.reservation(booking).await["revision"], 2);
+    let order = text(&booking["payment"], "order_id");
+    let shown = customer.see(&format!("/v1/payments/{order}")).await;
+    assert_eq!(shown.etag(), "\"3\"");
+    let send = |key: &'static str, tag: &str| {
+        let ask = customer.ask(Method::POST, &confirm_path(booking)).key(key);
+        ask.header("if-match", tag).json(&confirmation(booking, "sim_approve_1")).send()
+    };
+    let stale = send("stale", "\"2\"").await;
+    assert_eq!(stale.refused(412, "revision_mismatch")["current_revision"], 3);
+    assert_eq!(send("known", shown.etag()).await.ok()["status"], "confirmed");
     world.close().await;
 }

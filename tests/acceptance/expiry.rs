@@ -1,6 +1,8 @@
 //! The end of a hold, to the second over HTTP; to the microsecond it is `boundaries`' subject.
 
+use holdfast_tests::fixtures::slot_offering;
 use holdfast_tests::world::{World, instant, monday};
+use serde_json::json;
 
 /// A05.
 #[tokio::test(flavor = "multi_thread")]
@@ -73,5 +75,27 @@ async fn a_hold_paid_late_is_refused_although_the_time_is_still_free() {
     assert_eq!(world.movements().count(), 0);
     let again = customer.reserve(&mentor.o60, &monday("14:00")).await;
     customer.confirm(again.created(), "sim_approve_2").await.ok();
+    world.close().await;
+}
+
+/// The pin for a payment in flight lasts an hour; a hold that was promised for longer stands longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_in_doubt_does_not_shorten_a_long_hold() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let mut offering = slot_offering(&mentor.resource, 60, 50_000);
+    offering["hold_minutes"] = json!(240);
+    let offering = mentor.caller.offers(&offering).await;
+    let (first, second) = (world.customer(1), world.customer(2));
+    let held = first.reserve(&offering, &monday("15:00")).await;
+    let ends = instant(held.created()["hold_expires_at"].as_str().unwrap());
+    world.clock_to(&monday("09:05")).await;
+    first.confirm(&held.body, "sim_amount_differs_1").await.refused(409, "under_review");
+    world.clock_to("2026-03-09T12:59:59+09:00").await;
+    assert_eq!(first.reservation(&held.body).await["status"], "payment_in_flight");
+    second.reserve(&offering, &monday("15:00")).await.refused(409, "slot_taken");
+    world.clock_to(&ends.to_string()).await;
+    assert_eq!(first.reservation(&held.body).await["status"], "expired");
+    second.reserve(&offering, &monday("15:00")).await.created();
     world.close().await;
 }

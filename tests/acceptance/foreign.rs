@@ -39,7 +39,7 @@ async fn a_foreign_id_is_answered_like_an_absent_one() {
     let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
     owner.confirm(held.created(), "sim_approve_1").await.ok();
     let (booking, order) = (text(&held.body, "id"), text(&held.body["payment"], "order_id"));
-    let draft = slot_offering(&mentor.resource, 60, 1);
+    let draft = slot_offering(&mentor.resource, 60, 1_000);
     let draft = text(mentor.caller.post("/v1/offerings", &draft).await.created(), "id");
     world.rest().await;
     let before = world.head().await;

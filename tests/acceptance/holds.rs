@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use holdfast_domain::actor::Role;
 use holdfast_tests::answer::text;
 use holdfast_tests::caller::krw;
-use holdfast_tests::fixtures::slot_offering;
+use holdfast_tests::fixtures::{hours, slot_offering};
 use holdfast_tests::world::{World, instant, monday};
 use serde_json::json;
 
@@ -115,5 +115,74 @@ async fn a_buffer_keeps_another_offering_away() {
     let second = world.customer(2);
     second.reserve(&mentor.o30, &monday("11:00")).await.refused(409, "slot_taken");
     second.reserve(&mentor.o30, &monday("11:10")).await.created();
+    world.close().await;
+}
+
+/// A free time closes at the stricter of its notice and its deadline, in its list too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_free_time_closes_at_its_booking_deadline() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let mut strict = slot_offering(&mentor.resource, 60, 50_000);
+    strict["min_notice_minutes"] = json!(60);
+    strict["booking_deadline_hours"] = json!(24);
+    let strict = mentor.caller.offers(&strict).await;
+    let customer = world.customer(1);
+    let late = customer.reserve(&strict, &monday("14:00")).await;
+    assert_eq!(late.refused(409, "booking_closed")["closed_at"], "2026-03-08T05:00:00Z");
+    let free = customer.free_starts(&strict, &monday("00:00"), "2026-03-12T00:00:00+09:00").await;
+    assert_eq!(free.first().map(String::as_str), Some("2026-03-11T04:00:00Z"));
+    customer.reserve(&strict, "2026-03-11T13:00:00+09:00").await.created();
+    world.close().await;
+}
+
+/// What cannot mean anything is refused when it is written down, not ignored later.
+#[tokio::test(flavor = "multi_thread")]
+async fn free_times_with_a_capacity_of_their_own_are_not_written_down() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let mut seats = slot_offering(&mentor.resource, 60, 50_000);
+    seats["capacity"] = json!(3);
+    let seats = mentor.caller.post("/v1/offerings", &seats).await;
+    assert_eq!(seats.refused(422, "invalid_capacity")["errors"][0]["pointer"], "/capacity");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_is_nothing_or_can_be_charged() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    for (price, currency, least) in [(1, "KRW", 100), (99, "KRW", 100), (29, "GBP", 30)] {
+        let mut cheap = slot_offering(&mentor.resource, 60, 0);
+        cheap["price"] = json!({"amount": price, "currency": currency});
+        let cheap = mentor.caller.post("/v1/offerings", &cheap).await;
+        assert_eq!(cheap.refused(422, "price_too_low")["least"]["amount"], least);
+    }
+    for price in [0, 100] {
+        let offering = slot_offering(&mentor.resource, 60, price);
+        mentor.caller.post("/v1/offerings", &offering).await.created();
+    }
+    world.close().await;
+}
+
+/// The neighbours are offered, and only where the whole party fits.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alternatives_are_the_nearest_that_the_party_fits_in() {
+    let world = World::new().await;
+    let provider = world.provider(1);
+    let room = json!({"display_name": "Two", "zone": "Asia/Seoul", "capacity": 2});
+    let room = text(provider.post("/v1/resources", &room).await.created(), "id");
+    let week = json!({"weekly": [hours("mon", "10:00", "18:00")], "overrides": [], "time_off": []});
+    provider.put(&format!("/v1/resources/{room}/schedule"), &week).await.ok();
+    let minute = provider.offers(&slot_offering(&room, 1, 1_000)).await;
+    let party = |time: &str, size: u32| json!({"offering_id": minute, "starts_at": monday(time), "party_size": size});
+    let customer = world.customer(1);
+    customer.post("/v1/reservations", &party("14:00", 2)).await.created();
+    customer.post("/v1/reservations", &party("14:01", 1)).await.created();
+    let taken = world.customer(2).post("/v1/reservations", &party("14:00", 2)).await;
+    let near = taken.refused(409, "slot_taken")["alternatives"].as_array().unwrap();
+    let starts: Vec<_> = near.iter().map(|free| text(free, "starts_at")).collect();
+    let expected = ["04:59", "04:58", "05:02", "04:57", "05:03"];
+    assert_eq!(starts, expected.map(|time| format!("2026-03-09T{time}:00Z")));
     world.close().await;
 }

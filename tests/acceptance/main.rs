@@ -24,4 +24,5 @@ mod payment_keys;
 mod payments;
 mod readiness;
 mod rebuild;
+mod reviews;
 mod roles;

@@ -37,7 +37,7 @@ async fn busy(world: &World) -> Caller {
         let date = json!({"starts_at": format!("2026-03-{day}T12:00:00Z"), "zone": "Asia/Seoul"});
         studio.caller.schedules(&studio.c1, &date).await;
     }
-    mentor.caller.offers(&slot_offering(&mentor.resource, 45, 1)).await;
+    mentor.caller.offers(&slot_offering(&mentor.resource, 45, 1_000)).await;
     world.rest().await;
     customer
 }

@@ -3,8 +3,9 @@
 
 use holdfast_projections::ports::Query;
 use holdfast_tests::answer::Answer;
-use holdfast_tests::caller::{Caller, krw};
+use holdfast_tests::caller::{Caller, confirm_path, confirmation, krw};
 use holdfast_tests::world::{World, monday};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A hold, and what its payment with this key was answered.
@@ -135,5 +136,68 @@ async fn a_key_that_is_none_is_declined() {
     let problem = answer.refused(402, "payment_declined");
     assert_eq!(problem["provider_code"], "INVALID_PAYMENT_KEY");
     assert_eq!(stand(&owner, &booking).await, (json!("held"), json!("declined")));
+    world.close().await;
+}
+
+/// The process died before the provider was asked, and came back when the lesson was over.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_captured_for_a_seat_that_is_gone() {
+    let mut world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    world.clock_to(&monday("13:45")).await;
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    world.clock_to(&monday("13:50")).await;
+    owner.confirm(held.created(), "sim_lost_before_capture_1").await.expect(202);
+    world.stop().await;
+    world.start_again_at(&monday("16:00")).await;
+    world.rest().await;
+    assert_eq!(stand(&owner, &held.body).await, (json!("expired"), json!("declined")));
+    assert_eq!(world.movements().count(), 0, "the request to capture was not sent any more");
+    world.close().await;
+}
+
+/// The same, but the money was taken before the process died: it goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_is_found_when_the_seat_is_gone_goes_back_and_the_customer_is_told() {
+    let mut world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    world.clock_to(&monday("13:45")).await;
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    let booking = held.created();
+    owner.confirm(booking, "sim_lost_after_capture_1").await.expect(202);
+    world.stop().await;
+    world.start_again_at(&monday("16:00")).await;
+    world.rest().await;
+    assert_eq!(stand(&owner, booking).await, (json!("expired"), json!("captured")));
+    let told = owner.confirm(booking, "sim_lost_after_capture_1").await;
+    let told = told.refused(409, "payment_returned");
+    assert_eq!((&told["refunded"], &told["refund_pending"]), (&krw(50_000), &krw(0)));
+    world.close().await;
+}
+
+/// One command starts one attempt, whatever became of the payment since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_command_starts_no_second_attempt_and_has_an_end() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let owner = world.customer(1);
+    let held = owner.reserve(&mentor.o60, &monday("14:00")).await;
+    let booking = held.created();
+    let path = confirm_path(booking);
+    let send = |key: &'static str, card: &str| {
+        owner.ask(Method::POST, &path).key(key).json(&confirmation(booking, card)).send()
+    };
+    send("K1", "sim_lost_before_decline_1").await.expect(202);
+    send("K1", "sim_lost_before_decline_1").await.expect(202);
+    world.advance(3).await;
+    assert_eq!(stand(&owner, booking).await, (json!("held"), json!("declined")));
+    send("K2", "sim_decline_2").await.refused(402, "payment_declined");
+    let again = send("K1", "sim_lost_before_decline_1").await;
+    again.refused(402, "payment_declined");
+    assert_eq!(world.history().await.count("payment.confirm_started"), 2);
+    let replay = send("K1", "sim_lost_before_decline_1").await;
+    assert_eq!((replay.is_replay(), replay.bytes), (true, again.bytes));
     world.close().await;
 }

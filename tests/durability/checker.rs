@@ -64,9 +64,10 @@ pub(crate) fn stranded(events: &[Recorded]) -> Vec<String> {
     let papers = states.iter().filter_map(|(stream, state)| Some((stream, paper(state)?)));
     let waiting = papers.filter(|(_, paper)| match paper.stage {
         Stage::Held | Stage::PaymentInFlight => true,
-        Stage::Confirmed { .. } | Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => {
-            false
-        }
+        Stage::Confirmed { .. }
+        | Stage::Expired
+        | Stage::Abandoned { .. }
+        | Stage::Cancelled { .. } => false,
     });
     waiting.map(|(stream, paper)| format!("{stream} is stranded: {:?}", paper.stage)).collect()
 }
@@ -210,7 +211,7 @@ impl Prefix {
             // Another may have written down that the hold is over; its paper follows.
             (Stage::Held | Stage::PaymentInFlight, Some(false) | None)
             | (Stage::Confirmed { .. }, Some(true))
-            | (Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. }, None) => Ok(()),
+            | (Stage::Expired | Stage::Abandoned { .. } | Stage::Cancelled { .. }, None) => Ok(()),
             (stage, sold) => Err(format!("its paper says {stage:?}, its seat is sold: {sold:?}")),
         }
     }

@@ -46,6 +46,12 @@ impl Purse {
             PaymentEvent::ReviewRequired { transaction, observed, .. } => {
                 self.take(transaction, observed.minor())?;
             }
+            PaymentEvent::ReviewResolved { amount, .. } => {
+                let taken = self.taken.as_ref().map(|(_, taken)| *taken);
+                if taken != Some(amount.minor()) {
+                    return Err(format!("a review let {amount} count where {taken:?} came"));
+                }
+            }
             PaymentEvent::Declined { .. } => self.open = false,
             PaymentEvent::OutcomeUnknown { .. } | PaymentEvent::RefundOutcomeUnknown { .. } => {}
             PaymentEvent::RefundRequested { refund, amount, .. } => {

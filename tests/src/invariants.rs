@@ -157,7 +157,7 @@ fn agree(stream: StreamId, account: &Account, order: &Order) {
     assert!(returned <= taken, "{stream} returned more than it took");
     match &account.stage {
         Stage::Captured { .. } => assert_eq!(taken, account.captured.minor(), "{stream}"),
-        Stage::Review { observed } => assert_eq!(taken, observed.minor(), "{stream}"),
+        Stage::Review { observed, .. } => assert_eq!(taken, observed.minor(), "{stream}"),
         Stage::Open { .. } => assert_eq!(taken, 0, "{stream} took money that nobody knows of"),
         Stage::Confirming(_) | Stage::Unknown(_) => {}
     }
@@ -182,7 +182,7 @@ fn somebody_has_something_for_it(history: &History, stream: StreamId, account: &
         Paperwork::Held
         | Paperwork::PaymentInFlight
         | Paperwork::Expired
-        | Paperwork::Abandoned => false,
+        | Paperwork::Abandoned { .. } => false,
     };
     assert!(booked || returned, "{stream} took money for a reservation that is {}", paper.status());
 }

@@ -81,7 +81,7 @@ pub(crate) struct NewOffering {
     /// How far ahead it can be booked; 90 days when left out.
     #[serde(default = "ninety")]
     booking_window_days: u32,
-    /// For classes: how long before the start booking closes.
+    /// How long before the start booking closes; the stricter of this and the notice counts.
     #[serde(default)]
     booking_deadline_hours: u32,
     /// How long a seat is held for a payment; 10 minutes when left out.

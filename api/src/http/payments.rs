@@ -1,12 +1,13 @@
-//! Payments: confirm what a customer authorised, look at it, return a part.
+//! Payments: confirm what a customer authorised, look at it, return a part, decide about a review.
 
 use actix_web::{HttpResponse, get, post, web};
 use holdfast_commands::cancel::RefundPart;
 use holdfast_commands::handle::{Confirm, Confirmed};
+use holdfast_commands::review::ResolveReview;
 use holdfast_domain::booking::reservation::CancelledBy;
 use holdfast_domain::ids::PaymentId;
 use holdfast_domain::money::Money;
-use holdfast_domain::payment::PaymentRefusal;
+use holdfast_domain::payment::{PaymentRefusal, ReviewDecision};
 use holdfast_projections::views::payments::PaymentDocument;
 use holdfast_projections::views::reservations::ReservationDocument;
 use holdfast_projections::views::schema::MoneyShape;
@@ -30,7 +31,7 @@ use crate::state::State;
 
 /// Registers the routes of this file.
 pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
-    services.service(confirm).service(refund).service(get);
+    services.service(confirm).service(refund).service(resolve_review).service(get);
 }
 
 /// What a customer authorised.
@@ -161,4 +162,36 @@ pub(crate) async fn refund(
     }
     let use_case = RefundPart { about, order, amount: value.amount };
     run(&state, &command, &bytes, use_case).await
+}
+
+/// What becomes of money that was taken in another amount than was asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewResolution {
+    /// `return`: all of it goes back, and the seat is let go; `accept`: it counts as the price, as
+    /// long as the seat is held.
+    #[schema(value_type = String, example = "return")]
+    decision: ReviewDecision,
+}
+
+/// Decides about a payment that is under review. For admins.
+#[utoipa::path(
+    tag = "payments",
+    request_body = ReviewResolution,
+    params(("id" = String, Path, format = Uuid), CommandHeaders, CommandQuery),
+    responses((status = 200, body = ReservationDocument), Problems),
+    security(("bearer" = [])),
+)]
+#[post("/v1/payments/{id}/resolve-review")]
+pub(crate) async fn resolve_review(
+    state: web::Data<State>,
+    order: Id<PaymentId>,
+    command: Command,
+    body: Body<ReviewResolution>,
+) -> Result<HttpResponse, Problem> {
+    let (order, Body { value, bytes }) = (order.0, body);
+    let about = state.node.engine.routes().payment(order).await?;
+    let about = about.ok_or(Problem::from(PaymentRefusal::NotFound))?;
+    let (decision, by) = (value.decision, command.principal());
+    run(&state, &command, &bytes, ResolveReview { about, order, decision, by }).await
 }

@@ -225,6 +225,7 @@ pub(crate) fn payment_summary(order_id: PaymentId, account: &Account) -> Payment
         captured: account.captured,
         refunded: account.refunded(),
         refund_pending: account.refund_pending(),
+        refund_owed: account.refund_owed(),
         last_decline: account.last_decline.clone(),
     }
 }
@@ -234,11 +235,15 @@ fn cancellation(paper: &Paper) -> Option<CancellationSummary> {
         Paperwork::Cancelled { by, reason, refund } => {
             Some(CancellationSummary { by: *by, reason: *reason, refund: *refund })
         }
+        Paperwork::Abandoned { by, reason } => Some(CancellationSummary {
+            by: *by,
+            reason: *reason,
+            refund: RefundTerms::nothing_paid(paper.booking.quote.total.currency()),
+        }),
         Paperwork::Held
         | Paperwork::PaymentInFlight
         | Paperwork::Confirmed { .. }
-        | Paperwork::Expired
-        | Paperwork::Abandoned => None,
+        | Paperwork::Expired => None,
     }
 }
 

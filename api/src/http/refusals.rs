@@ -44,6 +44,11 @@ pub fn problem(refusal: &Refusal) -> Problem {
         Refusal::PaymentDeclined { code } => {
             Problem::new(Code::PaymentDeclined).with("provider_code", code)
         }
+        Refusal::SeatNotHeld => Problem::new(Code::SeatNotHeld),
+        Refusal::PaymentReturned { pending, returned, owed } => Problem::new(Code::PaymentReturned)
+            .with("refund_pending", pending)
+            .with("refunded", returned)
+            .with("refund_owed", owed),
         Refusal::AmountOutOfRange => Problem::new(Code::AmountOutOfRange),
         Refusal::Forbidden => Problem::new(Code::Forbidden),
         Refusal::RevisionMismatch { actual } => {

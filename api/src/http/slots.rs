@@ -122,6 +122,7 @@ pub(crate) async fn list(
         from: span.start(),
         to: span.end(),
         now: state.node.clock.now(),
+        seats: 1,
         limit: SLOTS_MAX,
     });
     let items = free

@@ -131,7 +131,9 @@ problems! {
     InvalidDuration "invalid_duration" 422 "A length is outside its limits"
         "A duration, buffer, notice, window or hold is outside its limits." "Choose a value within the limits.";
     InvalidCapacity "invalid_capacity" 422 "A capacity is outside its limits"
-        "A capacity is 1 to 100000." "Choose a value within the limits.";
+        "A capacity is 1 to 100000; free times have that of their resource and none of their own." "Choose a value within the limits, or leave it out.";
+    PriceTooLow "price_too_low" 422 "The price is less than can be charged"
+        "A price is 0 or at least what the provider of payments charges in that currency, given as `least`." "Choose a higher price, or none.";
     ScheduleTooLarge "schedule_too_large" 422 "The schedule has too many entries"
         "A schedule has at most 100 weekly hours, 1000 dates and 1000 absences." "Drop entries that are over.";
     DateOverriddenTwice "date_overridden_twice" 422 "A date is overridden twice"
@@ -180,8 +182,16 @@ problems! {
         "The payment was confirmed before, with another authorisation." "Read the payment.";
     UnderReview "under_review" 409 "The payment is under review"
         "The provider's reports contradict each other; a person has to look." "Wait, or write to the provider.";
+    NotUnderReview "not_under_review" 409 "The payment is not under review"
+        "There is nothing to decide, or it was decided otherwise before." "Read the payment.";
+    SeatNotHeld "seat_not_held" 409 "The seat is not held any more"
+        "The time for which the seat was kept is over, so the money cannot pay for it." "Decide to return the money.";
+    PaymentReturned "payment_returned" 409 "There is no seat for the money, and it goes back"
+        "The money was taken when the seat was gone, or in an amount that was not accepted; `refund_pending`, `refunded` and `refund_owed` say where it is." "Read the payment; reserve again.";
     InvalidRefundAmount "invalid_refund_amount" 409 "That much cannot be returned"
         "The amount is nothing, or more than there is left to return, given as `refundable`." "Send an amount up to `refundable`.";
+    TooManyRefunds "too_many_refunds" 409 "Returned in as many parts as can be"
+        "A payment is returned in at most `max` parts, beside what a cancellation returns." "Cancel the booking to return the rest.";
     AmountOutOfRange "amount_out_of_range" 422 "The sum cannot be represented"
         "The price for so many people is more than 9007199254740991 minor units." "Book for fewer people.";
 

@@ -33,15 +33,26 @@ impl From<CalendarRefusal> for Problem {
 
 impl From<OfferingRefusal> for Problem {
     fn from(refusal: OfferingRefusal) -> Self {
-        Self::new(match refusal {
+        let code = match refusal {
             OfferingRefusal::NotFound => Code::NotFound,
             OfferingRefusal::AlreadyDrafted => Code::AlreadyExists,
             OfferingRefusal::OfferNotOpen => Code::OfferNotOpen,
             OfferingRefusal::InvalidDuration => Code::InvalidDuration,
             OfferingRefusal::InvalidCapacity => Code::InvalidCapacity,
+            OfferingRefusal::CapacityOfSlot => {
+                return Self::new(Code::InvalidCapacity)
+                    .detail(refusal.to_string())
+                    .at("/capacity", "invalid_capacity");
+            }
+            OfferingRefusal::PriceTooLow { least } => {
+                return Self::new(Code::PriceTooLow)
+                    .with("least", least)
+                    .at("/price/amount", "price_too_low");
+            }
             OfferingRefusal::WrongKind => Code::WrongKind,
             OfferingRefusal::InThePast => Code::InThePast,
-        })
+        };
+        Self::new(code)
     }
 }
 
@@ -104,7 +115,11 @@ impl From<PaymentRefusal> for Problem {
             }
             PaymentRefusal::PaymentInFlight => Self::new(Code::PaymentInFlight),
             PaymentRefusal::AlreadyConfirmed => Self::new(Code::AlreadyConfirmed),
+            PaymentRefusal::NotUnderReview => Self::new(Code::NotUnderReview),
             PaymentRefusal::UnderReview => Self::new(Code::UnderReview),
+            PaymentRefusal::TooManyRefunds { max } => {
+                Self::new(Code::TooManyRefunds).with("max", max)
+            }
             PaymentRefusal::InvalidRefundAmount { refundable } => {
                 Self::new(Code::InvalidRefundAmount).with("refundable", refundable)
             }

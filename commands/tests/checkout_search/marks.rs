@@ -39,12 +39,12 @@ fn of_the_paper(node: &Node, paper: &Paper) -> impl Iterator<Item = &'static str
         | Paperwork::PaymentInFlight
         | Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned => (false, false),
+        | Paperwork::Abandoned { .. } => (false, false),
     };
     those([
         (by_provider, "called off by the provider"),
         (after_the_start, "called off after the start"),
-        (matches!(paper.stage, Paperwork::Abandoned), "given up"),
+        (matches!(paper.stage, Paperwork::Abandoned { .. }), "given up"),
     ])
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn pay(node: &mut Node, customer: usize) -> Option<Call> {
         order: order(customer),
         payment_key: format!("key-{attempts}"),
         amount: node.setting.total(customer),
+        started_before: false,
     };
     match node.decide(&confirm).ok()?.step {
         Step::Call(call) => Some(call),
@@ -172,7 +173,7 @@ fn ask_for_terms(node: &Node, customer: usize, by: CancelledBy, next: &mut Vec<M
         other @ (Paperwork::Held
         | Paperwork::PaymentInFlight
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. }) => panic!("terms were offered for {other:?}"),
     };
     let (amount, valid_until) = (told.refund.amount.minor(), told.valid_until);
@@ -208,7 +209,7 @@ fn runner_moves(node: &Node, customer: usize, next: &mut Vec<Move>) {
 pub(crate) fn ignores(node: &Node, customer: usize) -> bool {
     let Some(paper) = node.paper(customer) else { return false };
     match paper.stage {
-        Paperwork::Expired | Paperwork::Abandoned => node.fault == Fault::LateIgnored,
+        Paperwork::Expired | Paperwork::Abandoned { .. } => node.fault == Fault::LateIgnored,
         Paperwork::Cancelled { .. } => node.fault == Fault::PromiseForgotten,
         Paperwork::Held | Paperwork::PaymentInFlight | Paperwork::Confirmed { .. } => false,
     }

@@ -100,7 +100,7 @@ fn kept_for_nothing(node: &Node, customer: usize) -> Option<String> {
         Paperwork::Held
         | Paperwork::PaymentInFlight
         | Paperwork::Expired
-        | Paperwork::Abandoned => 0,
+        | Paperwork::Abandoned { .. } => 0,
     };
     let kept = entry.ledger.captured - entry.ledger.returned;
     let due = earned + account.refund_owed().minor();
@@ -128,7 +128,7 @@ fn books_differ(node: &Node, customer: usize) -> Option<String> {
     let ledger = &node.customers[customer].ledger;
     let account = node.account(customer)?;
     let ours = |account: &Account| match account.stage {
-        Stage::Review { observed } => observed.minor(),
+        Stage::Review { observed, .. } => observed.minor(),
         Stage::Open { .. } | Stage::Confirming(_) | Stage::Unknown(_) | Stage::Captured { .. } => {
             account.captured.minor()
         }

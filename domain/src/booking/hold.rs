@@ -41,7 +41,7 @@ pub struct Claim {
 pub enum ClaimCommand {
     /// Keep it while money is in flight.
     Pin {
-        /// Until when at most.
+        /// Until when at most, unless its own deadline is later.
         until: Timestamp,
         /// The instant of judgement.
         now: Timestamp,
@@ -125,7 +125,10 @@ impl Claim {
                 Phase::Held | Phase::Pinned { .. } if !self.is_live(now) => {
                     Err(ClaimRefusal::Expired(hold))
                 }
-                Phase::Held | Phase::Pinned { .. } => Ok(Some(ClaimFact::Pinned { until })),
+                // A pin keeps the claim longer, never shorter: what was promised stays promised.
+                Phase::Held | Phase::Pinned { .. } => {
+                    Ok(Some(ClaimFact::Pinned { until: until.max(self.expires_at) }))
+                }
             },
             ClaimCommand::Unpin => match self.phase {
                 Phase::Pinned { .. } => Ok(Some(ClaimFact::Unpinned)),

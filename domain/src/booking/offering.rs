@@ -32,9 +32,14 @@ events! {
         "published" v 1 => Published {
             /// Counts up from 1.
             version: u32,
+            /// Whose time it takes.
+            resource: ResourceId,
         },
         /// It cannot be booked until it is published again.
-        "paused" v 1 => Paused {},
+        "paused" v 1 => Paused {
+            /// Whose time it takes.
+            resource: ResourceId,
+        },
     }
 }
 
@@ -68,13 +73,13 @@ pub struct Terms {
     pub duration_minutes: u32,
     /// What one person pays.
     pub price: Money,
-    /// Time kept free around it; for slots.
+    /// Time kept free around it.
     pub buffers: Buffers,
     /// How long before its start it must be booked, at least.
     pub min_notice_minutes: u32,
     /// How far ahead it can be booked, at most.
     pub booking_window_days: u32,
-    /// For classes: how long before the start booking closes.
+    /// How long before the start booking closes; the stricter of this and the notice counts.
     pub booking_deadline_minutes: u32,
     /// How long a seat is held for a payment.
     pub hold_minutes: u32,
@@ -95,14 +100,31 @@ impl Terms {
         booked.widened(minutes(self.buffers.before_minutes), minutes(self.buffers.after_minutes))
     }
 
-    /// The starts that can be booked at `now`: from the notice on, up to the window's end.
+    /// The starts that can be booked at `now`, both inclusive: from the notice on, up to the window's
+    /// end.
     pub fn bookable(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        let day = Duration::from_hours(24);
-        let window = day.saturating_mul(self.booking_window_days);
-        (now.plus(minutes(self.min_notice_minutes)), now.plus(window))
+        (now.plus(self.notice()), now.plus(self.window()))
     }
 
-    fn check(&self) -> Result<(), OfferingRefusal> {
+    /// The last instant at which what starts at `start` can be booked.
+    pub fn closes_at(&self, start: Timestamp) -> Timestamp {
+        start.minus(self.notice())
+    }
+
+    /// The first instant at which what starts at `start` can be booked.
+    pub fn opens_at(&self, start: Timestamp) -> Timestamp {
+        start.minus(self.window())
+    }
+
+    fn notice(&self) -> Duration {
+        minutes(self.min_notice_minutes.max(self.booking_deadline_minutes))
+    }
+
+    fn window(&self) -> Duration {
+        Duration::from_hours(24).saturating_mul(self.booking_window_days)
+    }
+
+    fn check(&self, kind: OfferingKind) -> Result<(), OfferingRefusal> {
         let day = 24 * 60;
         let lengths = [
             self.buffers.before_minutes <= day,
@@ -118,6 +140,14 @@ impl Terms {
         }
         if self.capacity.is_some_and(|seats| !(1..=100_000).contains(&seats)) {
             return Err(OfferingRefusal::InvalidCapacity);
+        }
+        // How many a free time takes is said by the resource.
+        if kind == OfferingKind::Slot && self.capacity.is_some() {
+            return Err(OfferingRefusal::CapacityOfSlot);
+        }
+        let least = Money::least_charge(self.price.currency());
+        if !self.price.is_zero() && self.price.minor() < least.minor() {
+            return Err(OfferingRefusal::PriceTooLow { least });
         }
         Ok(())
     }
@@ -169,6 +199,15 @@ pub enum OfferingRefusal {
     /// No seat, or more than anyone has.
     #[error("a class has 1 to 100000 seats, or no limit")]
     InvalidCapacity,
+    /// A free time takes as many as its resource.
+    #[error("the capacity of free times is their resource's")]
+    CapacityOfSlot,
+    /// Not free, and less than can be charged.
+    #[error("a price is 0 or at least {least}")]
+    PriceTooLow {
+        /// The least that can be charged.
+        least: Money,
+    },
     /// A slot offering has no sessions, a class has no free times.
     #[error("this kind of offering is booked differently")]
     WrongKind,
@@ -257,7 +296,7 @@ impl Decider for Offering {
                 if *self != Self::Absent {
                     return Err(OfferingRefusal::AlreadyDrafted);
                 }
-                terms.check()?;
+                terms.check(*kind)?;
                 Ok(vec![OfferingEvent::Drafted {
                     provider: *provider,
                     resource: *resource,
@@ -272,14 +311,20 @@ impl Decider for Offering {
                     Availability::Published => Ok(vec![]),
                     Availability::Draft | Availability::Paused => {
                         let version = offering.version.saturating_add(1);
-                        Ok(vec![OfferingEvent::Published { version }])
+                        let resource = offering.resource;
+                        Ok(vec![OfferingEvent::Published { version, resource }])
                     }
                 }
             }
-            OfferingCommand::Pause { by } => match self.owned_by(*by)?.availability {
-                Availability::Published => Ok(vec![OfferingEvent::Paused {}]),
-                Availability::Draft | Availability::Paused => Ok(vec![]),
-            },
+            OfferingCommand::Pause { by } => {
+                let offering = self.owned_by(*by)?;
+                match offering.availability {
+                    Availability::Published => {
+                        Ok(vec![OfferingEvent::Paused { resource: offering.resource }])
+                    }
+                    Availability::Draft | Availability::Paused => Ok(vec![]),
+                }
+            }
         }
     }
 
@@ -296,10 +341,10 @@ impl Decider for Offering {
                     version: 0,
                 })
             }
-            OfferingEvent::Published { version } => {
+            OfferingEvent::Published { version, .. } => {
                 self.set(Availability::Published, Some(*version))
             }
-            OfferingEvent::Paused {} => self.set(Availability::Paused, None),
+            OfferingEvent::Paused { .. } => self.set(Availability::Paused, None),
         }
     }
 }

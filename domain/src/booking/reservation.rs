@@ -62,8 +62,13 @@ events! {
         },
         /// The hold ran out before the money came.
         "expired" v 1 => Expired {},
-        /// The customer gave the hold back.
-        "abandoned" v 1 => Abandoned {},
+        /// The hold was given back before anything was paid.
+        "abandoned" v 1 => Abandoned {
+            /// Who gave it back.
+            by: CancelledBy,
+            /// Why, as a code.
+            reason: Option<CancellationReason>,
+        },
         /// The customer was told what a cancellation returns.
         "cancellation_quoted" v 1 => CancellationQuoted {
             /// The offer's id.
@@ -266,7 +271,9 @@ impl Decider for Reservation {
                 quoted: vec![],
             }),
             ReservationEvent::Expired {} => self.to(Stage::Expired),
-            ReservationEvent::Abandoned {} => self.to(Stage::Abandoned),
+            ReservationEvent::Abandoned { by, reason } => {
+                self.to(Stage::Abandoned { by: *by, reason: *reason })
+            }
             ReservationEvent::CancellationQuoted { quote, by, refund, valid_until } => {
                 self.quoted(CancellationQuote {
                     id: *quote,

@@ -35,6 +35,8 @@ pub struct Search<'a> {
     pub to: Timestamp,
     /// The instant of judgement: what has expired by then is free.
     pub now: Timestamp,
+    /// For how many there must be room; at least one.
+    pub seats: u32,
     /// How many to find at most.
     pub limit: usize,
 }
@@ -44,7 +46,7 @@ pub struct Search<'a> {
 pub struct Slot {
     /// What would be booked, half-open.
     pub interval: Interval,
-    /// How many more could have it; at least one.
+    /// How many more could have it; at least as many as asked for.
     pub seats_left: u32,
 }
 
@@ -65,6 +67,21 @@ pub fn free_slots(search: &Search<'_>) -> Vec<Slot> {
         }
     }
     found
+}
+
+/// The free times nearest to `start`, nearest first; at most as many as asked for. Both directions
+/// are searched from there, so that what is free far away hides no neighbour.
+pub fn nearest(search: &Search<'_>, start: Timestamp) -> Vec<Slot> {
+    // A start is a whole minute, which bounds what lies before.
+    let before = free_slots(&Search { to: start, limit: usize::MAX, ..*search });
+    let after = free_slots(&Search { from: start, ..*search });
+    let mut near: Vec<_> = before.into_iter().rev().take(search.limit).chain(after).collect();
+    near.sort_by_key(|slot| {
+        let found = slot.interval.start();
+        found.since(start).max(start.since(found))
+    });
+    near.truncate(search.limit);
+    near
 }
 
 /// Which starts are wanted, half-open.
@@ -106,7 +123,7 @@ impl Search<'_> {
         let blocks = self.terms.blocks(booked);
         let load = self.calendar.load(blocks, self.now);
         let seats_left = self.resource.capacity.saturating_sub(load);
-        if seats_left > 0 {
+        if seats_left >= self.seats.max(1) {
             return Finding::Free { seats_left };
         }
         // No start before this can do: whatever is in the way here would still be in the way.

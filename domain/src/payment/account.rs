@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{ConfirmOutcome, PaymentEvent, PaymentRefusal, RefundOutcome, RefundReason};
+use super::{
+    ConfirmOutcome, PaymentEvent, PaymentRefusal, RefundOutcome, RefundReason, ReviewDecision,
+};
 use crate::booking::Authority;
 use crate::ids::{PrincipalId, RefundId, ReservationId};
 use crate::money::Money;
 use crate::time::Timestamp;
+
+/// In how many parts a payment is returned out of goodwill, at most: everything that shows a payment
+/// shows all of them.
+pub const GOODWILL_MAX: usize = 100;
 
 /// One try to take the money.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +48,15 @@ pub enum Stage {
         payment_key: String,
         /// The provider's name for the movement.
         transaction: String,
+        /// What a person decided, when the amount was not the one asked for.
+        reviewed: Option<ReviewDecision>,
     },
-    /// The provider reports another amount.
+    /// The provider took another amount.
     Review {
-        /// What it reports.
+        /// How much.
         observed: Money,
+        /// The provider's name for the movement.
+        transaction: String,
     },
 }
 
@@ -109,7 +119,7 @@ pub struct Account {
     /// Every return of money.
     pub refunds: BTreeMap<RefundId, Refund>,
     /// The authorisation of the last attempt.
-    last_key: Option<String>,
+    pub(super) last_key: Option<String>,
 }
 
 impl Account {
@@ -151,7 +161,7 @@ impl Account {
     /// What can still be returned: captured, less what was, is being, or is owed to be returned.
     pub fn refundable(&self) -> Money {
         let gone = self.sum(|_any| true);
-        self.captured.minus(gone).unwrap_or(Money::zero(self.amount.currency()))
+        self.captured.minus(gone).unwrap_or(Money::zero(self.captured.currency()))
     }
 
     /// The authorisation of the last attempt.
@@ -168,7 +178,7 @@ impl Account {
         self.refunds
             .values()
             .filter(|refund| counts(&refund.stage))
-            .try_fold(Money::zero(self.amount.currency()), |sum, refund| sum.plus(refund.amount))
+            .try_fold(Money::zero(self.captured.currency()), |sum, refund| sum.plus(refund.amount))
             .unwrap_or(self.captured)
     }
 
@@ -187,13 +197,21 @@ impl Account {
         }
     }
 
-    pub(super) fn may_refund(&self, amount: Money) -> Result<(), PaymentRefusal> {
+    pub(super) fn may_refund(
+        &self,
+        amount: Money,
+        reason: RefundReason,
+    ) -> Result<(), PaymentRefusal> {
+        // What is owed for another reason is returned in any case.
+        if reason == RefundReason::Goodwill && self.refunds.len() >= GOODWILL_MAX {
+            return Err(PaymentRefusal::TooManyRefunds { max: GOODWILL_MAX });
+        }
         let refundable = match self.stage {
             Stage::Captured { .. } => self.refundable(),
             Stage::Open { .. }
             | Stage::Confirming(_)
             | Stage::Unknown(_)
-            | Stage::Review { .. } => Money::zero(self.amount.currency()),
+            | Stage::Review { .. } => Money::zero(self.captured.currency()),
         };
         let fits = !amount.is_zero() && amount.exceeds(refundable) == Ok(false);
         if fits { Ok(()) } else { Err(PaymentRefusal::InvalidRefundAmount { refundable }) }
@@ -309,6 +327,7 @@ impl Account {
                 self.stage = Stage::Captured {
                     payment_key: self.last_key.clone().unwrap_or_default(),
                     transaction: transaction.clone(),
+                    reviewed: None,
                 };
             }
             PaymentEvent::Declined { code, .. } => {
@@ -322,8 +341,12 @@ impl Account {
                     self.stage = Stage::Unknown(attempt);
                 }
             }
-            PaymentEvent::ReviewRequired { observed, .. } => {
-                self.stage = Stage::Review { observed: *observed };
+            PaymentEvent::ReviewRequired { observed, transaction, .. } => {
+                let (observed, transaction) = (*observed, transaction.clone());
+                self.stage = Stage::Review { observed, transaction };
+            }
+            PaymentEvent::ReviewResolved { decision, amount, .. } => {
+                self.take_as_reviewed(*decision, *amount);
             }
             PaymentEvent::RefundRequested {
                 refund,

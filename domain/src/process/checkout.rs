@@ -4,9 +4,11 @@
 //! | --- | --- | --- | --- |
 //! | nothing in flight | held | deadline passed | expire seat and paper |
 //! | confirming, the caller's | payment in flight | pinned | capture |
-//! | confirming or unknown, due | any | any | capture again, or read |
+//! | confirming or unknown, due | any | live | capture again, or read |
+//! | confirming or unknown, due | any | gone | read for the last time: nothing is captured any more |
 //! | declined | payment in flight | pinned | unpin, back to held |
 //! | under review, or unknown | payment in flight | pin lapsed | expire seat and paper |
+//! | reviewed, to be returned | held, in flight | any | let the seat go, expire the paper |
 //! | captured | held, in flight | live | sell the seat, confirm |
 //! | captured | held, in flight | gone | expire the paper; then as below |
 //! | captured, not returned | expired, given up | gone | take a fresh seat and reinstate, or return the money |
@@ -20,7 +22,10 @@ use crate::booking::reservation_stream;
 use crate::decider::Decider;
 use crate::event::Event;
 use crate::ids::{HoldId, PaymentId, RefundId};
-use crate::payment::{Account, Attempt, Payment, PaymentCommand, RefundReason, Stage};
+use crate::payment::{
+    Account, Attempt, Payment, PaymentCommand, RefundReason, ReviewDecision, Stage,
+};
+use crate::process::retry::Ask;
 use crate::process::{Call, Situation, Step, retry};
 use crate::stream::StreamId;
 use crate::time::Timestamp;
@@ -33,6 +38,7 @@ pub fn next(situation: &Situation<'_>) -> Step {
         Stage::Confirming(attempt) | Stage::Unknown(attempt) => {
             in_flight(situation, order, account, attempt)
         }
+        Stage::Captured { reviewed: Some(ReviewDecision::Return), .. } => let_go(situation),
         Stage::Captured { .. } => captured(situation, order, account),
         Stage::Review { .. } => lapse(situation),
     }
@@ -44,7 +50,7 @@ fn without_payment(situation: &Situation<'_>) -> Step {
         Paperwork::PaymentInFlight
         | Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
@@ -70,6 +76,11 @@ fn in_flight(
     if !own && situation.now < attempt.next_step_at {
         return earlier(Step::Wait(attempt.next_step_at), lapse(situation));
     }
+    // Nothing may be taken for a seat that is gone. It was pinned for longer than an authorisation
+    // lives, so what the provider does not know of by now never arrived and never will.
+    let claim = situation.inventory.claim(situation.paper.hold);
+    let stands = claim.is_some_and(|claim| claim.is_live(situation.now));
+    let ask = if stands { retry::ask(attempt.tries) } else { Ask::ReadFinally };
     Step::Call(Call::Capture {
         order,
         attempt: attempt.number,
@@ -77,7 +88,7 @@ fn in_flight(
         amount: account.amount,
         idempotency_key: attempt.idempotency_key.clone(),
         tries: attempt.tries,
-        ask: retry::ask(attempt.tries),
+        ask,
     })
 }
 
@@ -87,7 +98,7 @@ fn lapse(situation: &Situation<'_>) -> Step {
         Paperwork::Held | Paperwork::PaymentInFlight => {}
         Paperwork::Confirmed { .. }
         | Paperwork::Expired
-        | Paperwork::Abandoned
+        | Paperwork::Abandoned { .. }
         | Paperwork::Cancelled { .. } => return Step::Rest,
     }
     let hold = situation.paper.hold;
@@ -119,8 +130,22 @@ fn captured(situation: &Situation<'_>, order: PaymentId, account: &Account) -> S
                 Err(_gone) => late(situation, order, account),
             }
         }
-        Paperwork::Expired | Paperwork::Abandoned => late(situation, order, account),
+        Paperwork::Expired | Paperwork::Abandoned { .. } => late(situation, order, account),
         Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => Step::Rest,
+    }
+}
+
+/// A person decided that the money goes back: nothing is sold for it.
+fn let_go(situation: &Situation<'_>) -> Step {
+    match situation.paper.stage {
+        Paperwork::Held | Paperwork::PaymentInFlight => {
+            let seat = situation.inventory.judge(situation.paper.hold, ClaimCommand::Release);
+            together(situation, seat.unwrap_or_default(), &ReservationCommand::Expire)
+        }
+        Paperwork::Confirmed { .. }
+        | Paperwork::Expired
+        | Paperwork::Abandoned { .. }
+        | Paperwork::Cancelled { .. } => Step::Rest,
     }
 }
 
@@ -138,7 +163,7 @@ fn late(situation: &Situation<'_>, order: PaymentId, account: &Account) -> Step 
                 .unwrap_or_default();
             together(situation, seat, &ReservationCommand::Expire)
         }
-        Paperwork::Expired | Paperwork::Abandoned => {
+        Paperwork::Expired | Paperwork::Abandoned { .. } => {
             reinstate(situation, account).unwrap_or_else(|| give_back(situation, order, account))
         }
         Paperwork::Confirmed { .. } | Paperwork::Cancelled { .. } => Step::Rest,
@@ -147,7 +172,8 @@ fn late(situation: &Situation<'_>, order: PaymentId, account: &Account) -> Step 
 
 fn reinstate(situation: &Situation<'_>, account: &Account) -> Option<Step> {
     let (now, booking) = (situation.now, &situation.paper.booking);
-    if now >= booking.booked.start() || matches!(situation.paper.stage, Paperwork::Abandoned) {
+    if now >= booking.booked.start() || matches!(situation.paper.stage, Paperwork::Abandoned { .. })
+    {
         return None;
     }
     let hold = HoldId::derive(situation.reservation, 1);

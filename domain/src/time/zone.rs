@@ -3,7 +3,7 @@
 //!
 //! Gap and fold policy: a local time that the clock skips means the first instant after the gap; a
 //! local time that happens twice means the earlier instant where it opens a range and the later
-//! one where it closes it. An instant always has exactly one local time.
+//! one where it closes it or is a deadline. An instant always has exactly one local time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -191,7 +191,7 @@ pub enum Choice {
 pub enum Fold {
     /// For the opening of a range.
     Earlier,
-    /// For the closing of a range.
+    /// For the closing of a range, and for a deadline.
     Later,
 }
 
@@ -259,12 +259,16 @@ impl Zone {
     }
 
     /// The instant one wall-clock `days` before `at`, at the same time of day: on a day when the
-    /// clock is set this differs from 24 hours.
+    /// clock is set this differs from 24 hours. It is a deadline, so where the clock shows that
+    /// time twice the later instant counts; no day before is `at` itself.
     pub fn days_before(&self, at: Timestamp, days: u32) -> Timestamp {
+        if days == 0 {
+            return at;
+        }
         let civil = self.civil(at);
         let span = jiff::Span::new().try_days(days).unwrap_or_default();
         match civil.checked_sub(span) {
-            Ok(earlier) => self.resolve(earlier, Fold::Earlier).0,
+            Ok(earlier) => self.resolve(earlier, Fold::Later).0,
             Err(_before_all_time) => Timestamp::MIN,
         }
     }
@@ -437,6 +441,16 @@ mod tests {
         assert_eq!(new_york().days_before(start, 1).to_string(), "2026-03-07T15:00:00Z");
         let start = "2026-11-01T15:00:00Z".parse().unwrap();
         assert_eq!(new_york().days_before(start, 1).to_string(), "2026-10-31T14:00:00Z");
+    }
+
+    #[test]
+    fn a_deadline_that_the_clock_shows_twice_is_the_later_one() {
+        let day_after = "2026-11-02T06:30:00Z".parse().unwrap();
+        assert_eq!(new_york().days_before(day_after, 1).to_string(), "2026-11-01T06:30:00Z");
+        for within in ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"] {
+            let start = within.parse().unwrap();
+            assert_eq!(new_york().days_before(start, 0).to_string(), within);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A payment under random commands and observations, in any order: captured once and exactly what
-//! was due (P1), returned and being returned never more than captured (P2), one attempt in flight
+//! was due, or what a person accepted (P1), returned and being returned never more than captured (P2), one attempt in flight
 //! (P4), a definite outcome never replaced by a weaker one (P6), and history gives the same state.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use holdfast_domain::ids::{PrincipalId, RefundId, ReservationId, ResourceId};
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::payment::{
     Account, ConfirmOutcome, Payment, PaymentCommand, PaymentEvent, PaymentRefusal, RefundOutcome,
-    RefundReason,
+    RefundReason, Resolution, ReviewDecision,
 };
 use holdfast_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -72,7 +72,15 @@ fn commands() -> impl Strategy<Value = Vec<PaymentCommand>> {
         refund: refund_id(refund),
         outcome,
     });
-    let command = prop_oneof![2 => start, 3 => confirm, 4 => refund, 3 => record];
+    let resolve = (prop::bool::ANY, 1_u128..9).prop_map(move |(accepts, refund)| {
+        PaymentCommand::ResolveReview(Resolution {
+            decision: if accepts { ReviewDecision::Accept } else { ReviewDecision::Return },
+            by: PrincipalId::from_uuid(Uuid::from_u128(3)),
+            refund: refund_id(refund),
+            now: at,
+        })
+    });
+    let command = prop_oneof![2 => start, 3 => confirm, 4 => refund, 3 => record, 1 => resolve];
     prop::collection::vec(command, 1..40)
 }
 
@@ -90,7 +98,8 @@ struct Book {
     attempts: u32,
     in_flight: bool,
     captured: Option<u64>,
-    review: bool,
+    observed: Option<u64>,
+    resolved: Option<ReviewDecision>,
     refunds: BTreeMap<RefundId, (u64, Returned)>,
 }
 
@@ -101,7 +110,7 @@ impl Book {
     }
 
     fn is_settled(&self) -> bool {
-        self.captured.is_some() || self.review
+        self.captured.is_some() || self.observed.is_some()
     }
 
     fn take_in(&mut self, event: &PaymentEvent) -> Verdict {
@@ -131,8 +140,15 @@ impl Book {
             PaymentEvent::OutcomeUnknown { attempt, .. } => open(self, *attempt),
             PaymentEvent::ReviewRequired { observed, .. } => {
                 ensure(!self.is_settled(), || "put under review late".to_owned())?;
-                self.review = true;
+                self.observed = Some(observed.minor());
                 ensure(observed.minor() != DUE, || "reviewed without a reason".to_owned())
+            }
+            PaymentEvent::ReviewResolved { amount, decision, .. } => {
+                let first = self.resolved.replace(*decision).is_none();
+                ensure(first && self.captured.is_none(), || "decided twice".to_owned())?;
+                self.captured = Some(amount.minor());
+                let took = self.observed == self.captured;
+                ensure(took, || format!("{amount} counts, {:?} came", self.observed))
             }
             PaymentEvent::RefundRequested { refund, amount, .. } => {
                 let entry = (amount.minor(), Returned::Pending);
@@ -194,7 +210,15 @@ impl Book {
             (PaymentCommand::StartConfirm { .. }, PaymentRefusal::AlreadyConfirmed) => {
                 self.captured.is_some()
             }
-            (PaymentCommand::StartConfirm { .. }, PaymentRefusal::UnderReview) => self.review,
+            (PaymentCommand::StartConfirm { .. }, PaymentRefusal::UnderReview) => {
+                self.observed.is_some() && self.captured.is_none()
+            }
+            (PaymentCommand::ResolveReview(word), PaymentRefusal::NotUnderReview) => {
+                self.observed.is_none() || self.resolved.is_some_and(|it| it != word.decision)
+            }
+            (PaymentCommand::ResolveReview(word), PaymentRefusal::AmountMismatch { .. }) => {
+                word.decision == ReviewDecision::Accept && self.observed == Some(0)
+            }
             (_, _) => false,
         };
         ensure(right, || format!("{command:?} was answered {refusal:?}"))
@@ -344,6 +368,21 @@ fn a_second_capture_is_noticed() {
                 }]);
             }
             payment.decide(command)
+        })
+    });
+}
+
+#[test]
+fn a_review_that_lets_more_count_than_came_is_noticed() {
+    assert_caught("the price counts as captured", &commands(), |commands| {
+        law(&commands, |payment, command| {
+            let mut decision = payment.decide(command);
+            for event in decision.iter_mut().flatten() {
+                if let PaymentEvent::ReviewResolved { amount, .. } = event {
+                    *amount = krw(DUE);
+                }
+            }
+            decision
         })
     });
 }

@@ -148,6 +148,7 @@ impl World {
             from: self.from,
             to: self.to,
             now: self.now(),
+            seats: 1,
             limit: 10_000,
         }
     }

@@ -13,7 +13,7 @@ use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{HoldId, RefundId, ReservationId};
 use holdfast_domain::log::Recorded;
-use holdfast_domain::payment::PaymentEvent;
+use holdfast_domain::payment::{PaymentEvent, ReviewDecision};
 use holdfast_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,7 @@ impl Projector for DueView {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn lane(&self) -> u16 {
@@ -267,7 +267,7 @@ impl DueDocument {
                 self.in_flight = false;
                 self.close_all(&[Deadline::Hold, Deadline::Declined, Deadline::Captured]);
             }
-            ReservationEvent::Expired {} | ReservationEvent::Abandoned {} => {
+            ReservationEvent::Expired {} | ReservationEvent::Abandoned { .. } => {
                 self.in_flight = false;
                 self.close_all(&[Deadline::Hold, Deadline::Declined]);
             }
@@ -302,6 +302,11 @@ impl DueDocument {
             // A person has to look. The paper stays due: its seat is let go when the pin lapses,
             // also when somebody else's placement writes that down first.
             PaymentEvent::ReviewRequired { .. } => self.close(Deadline::Capture),
+            PaymentEvent::ReviewResolved { decision, .. } => match decision {
+                ReviewDecision::Accept => self.open(Deadline::Captured, now),
+                ReviewDecision::Return if self.in_flight => self.open(Deadline::Declined, now),
+                ReviewDecision::Return => {}
+            },
             PaymentEvent::RefundRequested { refund, inline_until, .. } => {
                 self.close_all(&[Deadline::Captured, Deadline::Owed]);
                 self.open(Deadline::Refund(*refund), *inline_until);

@@ -126,11 +126,11 @@ impl View for Offerings {
                     revision,
                 }))
             }
-            OfferingEvent::Published { version } => {
+            OfferingEvent::Published { version, .. } => {
                 let (status, version) = (Availability::Published, *version);
                 Ok(Some(OfferingDocument { status, version, revision, ..known? }))
             }
-            OfferingEvent::Paused {} => {
+            OfferingEvent::Paused { .. } => {
                 let status = Availability::Paused;
                 Ok(Some(OfferingDocument { status, revision, ..known? }))
             }

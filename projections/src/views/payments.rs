@@ -7,7 +7,7 @@ use holdfast_domain::event::Event;
 use holdfast_domain::ids::{PaymentId, PrincipalId, RefundId, ReservationId};
 use holdfast_domain::log::{Recorded, Revision};
 use holdfast_domain::money::Money;
-use holdfast_domain::payment::{PaymentEvent, RefundReason};
+use holdfast_domain::payment::{PaymentEvent, RefundReason, ReviewDecision};
 use holdfast_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,6 +49,8 @@ pub struct PaymentDocument {
     /// What the provider of payments would not return, and is owed.
     #[schema(value_type = MoneyShape)]
     pub refund_owed: Money,
+    /// What was found when another amount was taken than was asked for, and what was decided.
+    pub review: Option<ReviewEntry>,
     /// The newest tries to take the money, oldest first.
     pub attempts: Vec<AttemptEntry>,
     /// Every return of money, by its id.
@@ -57,6 +59,19 @@ pub struct PaymentDocument {
     /// The revision of the payment's stream.
     #[schema(value_type = u64)]
     pub revision: Revision,
+}
+
+/// Another amount was taken than was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReviewEntry {
+    /// How much was taken.
+    #[schema(value_type = MoneyShape)]
+    pub observed: Money,
+    /// The provider's name for the movement of money.
+    pub transaction: String,
+    /// What a person decided: `return` or `accept`; none yet.
+    #[schema(value_type = Option<String>, example = "return")]
+    pub decision: Option<ReviewDecision>,
 }
 
 /// One try to take the money.
@@ -131,6 +146,7 @@ pub(super) const fn reservation_of(fact: &PaymentEvent) -> ReservationId {
         | PaymentEvent::Declined { reservation, .. }
         | PaymentEvent::OutcomeUnknown { reservation, .. }
         | PaymentEvent::ReviewRequired { reservation, .. }
+        | PaymentEvent::ReviewResolved { reservation, .. }
         | PaymentEvent::RefundRequested { reservation, .. }
         | PaymentEvent::RefundSucceeded { reservation, .. }
         | PaymentEvent::RefundRefused { reservation, .. }
@@ -141,7 +157,7 @@ pub(super) const fn reservation_of(fact: &PaymentEvent) -> ReservationId {
 impl View for Payments {
     type Document = PaymentDocument;
     const NAME: &'static str = "payments";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const LANE: u16 = 2;
 
     fn key(&self, event: &Recorded) -> Option<Key> {
@@ -167,6 +183,7 @@ impl View for Payments {
                 refunded: zero,
                 refund_pending: zero,
                 refund_owed: zero,
+                review: None,
                 attempts: vec![],
                 refunds: BTreeMap::new(),
                 revision: event.revision,
@@ -201,8 +218,13 @@ impl PaymentDocument {
             PaymentEvent::Declined { attempt, code, .. } => {
                 self.attempt(*attempt, PaymentStatus::Declined, Some(code.clone()), None);
             }
-            PaymentEvent::ReviewRequired { attempt, .. } => {
+            PaymentEvent::ReviewRequired { attempt, observed, transaction, .. } => {
                 self.attempt(*attempt, PaymentStatus::Review, None, None);
+                let (observed, transaction) = (*observed, transaction.clone());
+                self.review = Some(ReviewEntry { observed, transaction, decision: None });
+            }
+            PaymentEvent::ReviewResolved { decision, amount, .. } => {
+                self.accepted(*decision, *amount);
             }
             PaymentEvent::Captured { attempt, amount, .. } => {
                 self.attempt(*attempt, PaymentStatus::Captured, None, None);
@@ -227,6 +249,20 @@ impl PaymentDocument {
             }
         }
         Ok(())
+    }
+
+    /// What was observed is what was taken, in whatever currency.
+    fn accepted(&mut self, decision: ReviewDecision, amount: Money) {
+        let zero = Money::zero(amount.currency());
+        self.status = PaymentStatus::Captured;
+        self.captured = amount;
+        (self.refunded, self.refund_pending, self.refund_owed) = (zero, zero, zero);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = PaymentStatus::Captured;
+        }
+        if let Some(review) = &mut self.review {
+            review.decision = Some(decision);
+        }
     }
 
     fn attempt(

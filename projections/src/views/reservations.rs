@@ -92,6 +92,9 @@ pub struct PaymentSummary {
     /// What is being returned.
     #[schema(value_type = MoneyShape)]
     pub refund_pending: Money,
+    /// What the provider of payments would not return, and is owed.
+    #[schema(value_type = MoneyShape)]
+    pub refund_owed: Money,
     /// The code of the last decline.
     pub last_decline: Option<String>,
 }
@@ -117,7 +120,7 @@ pub struct Reservations;
 impl View for Reservations {
     type Document = ReservationDocument;
     const NAME: &'static str = "reservations";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const LANE: u16 = 1;
 
     fn key(&self, event: &Recorded) -> Option<Key> {
@@ -208,6 +211,7 @@ fn requested(
             captured: zero,
             refunded: zero,
             refund_pending: zero,
+            refund_owed: zero,
             last_decline: None,
         }),
         quote: booking.quote.clone(),
@@ -226,7 +230,14 @@ impl ReservationDocument {
             }
             ReservationEvent::Confirmed { .. } => self.status = Status::Confirmed,
             ReservationEvent::Expired {} => self.status = Status::Expired,
-            ReservationEvent::Abandoned {} => self.status = Status::Abandoned,
+            ReservationEvent::Abandoned { by, reason } => {
+                self.status = Status::Abandoned;
+                self.cancellation = Some(CancellationSummary {
+                    by: *by,
+                    reason: *reason,
+                    refund: RefundTerms::nothing_paid(self.quote.total.currency()),
+                });
+            }
             ReservationEvent::Cancelled { by, reason, refund } => {
                 self.status = Status::Cancelled;
                 self.cancellation =
@@ -247,6 +258,12 @@ impl PaymentSummary {
                 self.status = PaymentStatus::Captured;
                 self.captured = *amount;
             }
+            PaymentEvent::ReviewResolved { amount, .. } => {
+                let zero = Money::zero(amount.currency());
+                self.status = PaymentStatus::Captured;
+                self.captured = *amount;
+                (self.refunded, self.refund_pending, self.refund_owed) = (zero, zero, zero);
+            }
             PaymentEvent::Declined { code, .. } => {
                 self.status = PaymentStatus::Declined;
                 self.last_decline = Some(code.clone());
@@ -260,6 +277,7 @@ impl PaymentSummary {
             }
             PaymentEvent::RefundRefused { amount, .. } => {
                 self.refund_pending = self.refund_pending.minus(*amount)?;
+                self.refund_owed = self.refund_owed.plus(*amount)?;
             }
         }
         Ok(())

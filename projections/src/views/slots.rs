@@ -1,7 +1,8 @@
 //! `slots`: which offering's free starts changed, on which local date. Free starts are computed
 //! when they are read, because they change with time alone; this view only says where to look
-//! again. It keeps, per resource, the offerings on it and its zone (`r:`), per claim the time that
-//! it blocks (`c:`), and per class and offering whose they are (`s:`, `o:`).
+//! again. It keeps, per resource, its zone and the offerings of its free time that are published
+//! (`r:`), per offering how far it reaches (`o:`), per claim the time that it blocks (`c:`), and
+//! per class whose it is (`s:`). Drafts and what is paused are nobody's news.
 //!
 //! A claim changes every start whose booking would touch it, buffers included: that can reach into
 //! the dates before and after. Pins and sales take nothing that the hold did not take already.
@@ -9,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_domain::booking::calendar::CalendarEvent;
-use holdfast_domain::booking::offering::{OfferingEvent, OfferingKind};
+use holdfast_domain::booking::offering::{OfferingEvent, OfferingKind, Terms};
 use holdfast_domain::booking::resource::ResourceEvent;
 use holdfast_domain::booking::session::SessionEvent;
 use holdfast_domain::event::Event;
@@ -36,7 +37,7 @@ pub struct SlotsChange {
     pub date: Option<LocalDate>,
 }
 
-/// What is offered on a resource, at any free time.
+/// What can be booked on a resource, at any free time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct OnResource {
     zone: Zone,
@@ -50,10 +51,11 @@ struct Reach {
     after_minutes: u32,
 }
 
-/// Where an offering is.
+/// An offering, whether it can be booked or not.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct OnOffering {
-    resource: ResourceId,
+    /// None for a class, which has dates of its own.
+    reach: Option<Reach>,
 }
 
 /// Whose a class is, and on which date.
@@ -84,7 +86,7 @@ impl Projector for Slots {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn lane(&self) -> u16 {
@@ -95,12 +97,10 @@ impl Projector for Slots {
         let id = event.stream.id();
         match &event.event {
             Event::Resource(_) => vec![key_of("r", id)],
-            Event::Offering(OfferingEvent::Drafted { resource, .. }) => {
-                vec![key_of("r", resource), key_of("o", id)]
-            }
-            Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {}) => {
-                vec![key_of("o", id)]
-            }
+            Event::Offering(OfferingEvent::Drafted { .. }) => vec![key_of("o", id)],
+            Event::Offering(
+                OfferingEvent::Published { resource, .. } | OfferingEvent::Paused { resource },
+            ) => vec![key_of("r", resource), key_of("o", id)],
             Event::Calendar(fact) if !matches!(effect(fact), Effect::Neither) => {
                 vec![key_of("r", id), claim_key(event, fact)]
             }
@@ -117,22 +117,15 @@ impl Projector for Slots {
                 let on_resource = OnResource { zone: zone.clone(), offerings: BTreeMap::new() };
                 documents.put(&key_of("r", event.stream.id()), &on_resource)
             }
-            Event::Offering(OfferingEvent::Drafted { resource, kind, terms, .. }) => {
-                let key = key_of("r", resource);
-                let mut on_resource: OnResource = documents.read(&key)?;
-                if *kind == OfferingKind::Slot {
-                    let reach = Reach {
-                        before_minutes: terms
-                            .duration_minutes
-                            .saturating_add(terms.buffers.after_minutes),
-                        after_minutes: terms.buffers.before_minutes,
-                    };
-                    let offering = OfferingId::from_uuid(event.stream.id());
-                    on_resource.offerings.insert(offering, reach);
-                    documents.put(&key, &on_resource)?;
-                }
-                let on_offering = OnOffering { resource: *resource };
-                documents.put(&key_of("o", event.stream.id()), &on_offering)
+            Event::Offering(OfferingEvent::Drafted { kind, terms, .. }) => {
+                let reach = (*kind == OfferingKind::Slot).then(|| Reach::of(terms));
+                documents.put(&key_of("o", event.stream.id()), &OnOffering { reach })
+            }
+            Event::Offering(OfferingEvent::Published { resource, .. }) => {
+                list(documents, event, resource, true)
+            }
+            Event::Offering(OfferingEvent::Paused { resource }) => {
+                list(documents, event, resource, false)
             }
             Event::Calendar(fact) => {
                 let key = claim_key(event, fact);
@@ -153,7 +146,6 @@ impl Projector for Slots {
                 documents.put(&key_of("s", event.stream.id()), &on_session)
             }
             Event::Resource(ResourceEvent::SchedulePublished { .. })
-            | Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {})
             | Event::Session(_)
             | Event::Reservation(_)
             | Event::Payment(_) => Ok(()),
@@ -180,7 +172,7 @@ impl Projector for Slots {
                 let on_resource: OnResource = after.read(&key_of("r", id))?;
                 on_resource.offerings.keys().map(|offering| news(*offering, None)).collect()
             }
-            Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused {}) => {
+            Event::Offering(OfferingEvent::Published { .. } | OfferingEvent::Paused { .. }) => {
                 let _known: OnOffering = after.read(&key_of("o", id))?;
                 Ok(vec![news(OfferingId::from_uuid(id), None)?])
             }
@@ -197,6 +189,36 @@ impl Projector for Slots {
             }
         }
     }
+}
+
+impl Reach {
+    const fn of(terms: &Terms) -> Self {
+        Self {
+            before_minutes: terms.duration_minutes.saturating_add(terms.buffers.after_minutes),
+            after_minutes: terms.buffers.before_minutes,
+        }
+    }
+}
+
+/// Enters an offering of free times among those of its resource, or takes it out.
+fn list(
+    documents: &mut Documents,
+    event: &Recorded,
+    resource: &ResourceId,
+    published: bool,
+) -> Result<(), FoldError> {
+    let id = event.stream.id();
+    let OnOffering { reach } = documents.read(&key_of("o", id))?;
+    let Some(reach) = reach else { return Ok(()) };
+    let key = key_of("r", resource);
+    let mut on_resource: OnResource = documents.read(&key)?;
+    let offering = OfferingId::from_uuid(id);
+    if published {
+        on_resource.offerings.insert(offering, reach);
+    } else {
+        on_resource.offerings.remove(&offering);
+    }
+    documents.put(&key, &on_resource)
 }
 
 /// What an event does to the free time.

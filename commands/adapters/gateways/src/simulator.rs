@@ -2,8 +2,8 @@
 //! one. It moves no money; it keeps its own ledger of what it would have moved, beside the data,
 //! and remembers it when the engine is killed. What happens is written in the payment key
 //! (`sim_approve_…`, `sim_decline_…`, `sim_lost_after_capture_…`, `sim_lost_before_capture_…`,
-//! `sim_slow_…`, `sim_amount_differs_…`; for refunds `sim_approve_refund_lost_…` and
-//! `sim_approve_refund_refused_…`). Deliberately not here: webhooks, virtual accounts, time-outs
+//! `sim_lost_before_decline_…`, `sim_slow_…`, `sim_amount_differs_…`; for refunds
+//! `sim_approve_refund_lost_…` and `sim_approve_refund_refused_…`). Deliberately not here: webhooks, virtual accounts, time-outs
 //! of authorisations.
 
 mod book;

@@ -134,7 +134,7 @@ impl Paper {
                 };
                 Ok(Cancelled::With(terms.within(refundable)))
             }
-            Stage::Abandoned | Stage::Cancelled { .. } => Ok(Cancelled::Before),
+            Stage::Abandoned { .. } | Stage::Cancelled { .. } => Ok(Cancelled::Before),
             Stage::PaymentInFlight | Stage::Expired => Err(self.invalid()),
         }
     }
@@ -197,17 +197,19 @@ pub(super) fn decide_about(
                 Ok(vec![ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now }])
             }
             Stage::Confirmed { .. } => Ok(vec![]),
-            Stage::Expired | Stage::Abandoned | Stage::Cancelled { .. } => Err(paper.invalid()),
+            Stage::Expired | Stage::Abandoned { .. } | Stage::Cancelled { .. } => {
+                Err(paper.invalid())
+            }
         },
         ReservationCommand::Expire => match paper.stage {
             Stage::Held | Stage::PaymentInFlight => Ok(vec![ReservationEvent::Expired {}]),
             Stage::Expired => Ok(vec![]),
-            Stage::Confirmed { .. } | Stage::Abandoned | Stage::Cancelled { .. } => {
+            Stage::Confirmed { .. } | Stage::Abandoned { .. } | Stage::Cancelled { .. } => {
                 Err(paper.invalid())
             }
         },
         ReservationCommand::Reinstate { hold, paid, now } => match paper.stage {
-            Stage::Expired | Stage::Abandoned => Ok(vec![
+            Stage::Expired | Stage::Abandoned { .. } => Ok(vec![
                 ReservationEvent::Reinstated { hold: *hold },
                 ReservationEvent::Confirmed { paid: *paid, confirmed_at: *now },
             ]),
@@ -222,7 +224,9 @@ pub(super) fn decide_about(
         ReservationCommand::Cancel { by, quote, reason, refundable, now } => {
             Ok(match paper.cancel(*by, *quote, *refundable, *now)? {
                 Cancelled::Before => vec![],
-                Cancelled::Abandoned => vec![ReservationEvent::Abandoned {}],
+                Cancelled::Abandoned => {
+                    vec![ReservationEvent::Abandoned { by: *by, reason: *reason }]
+                }
                 Cancelled::With(refund) => {
                     vec![ReservationEvent::Cancelled { by: *by, reason: *reason, refund }]
                 }

@@ -22,7 +22,7 @@ pub enum Status {
     Confirmed,
     /// The hold ran out.
     Expired,
-    /// The customer gave the hold back.
+    /// The hold was given back, by the customer or for her, before anything was paid.
     Abandoned,
     /// Called off after it was confirmed.
     Cancelled,
@@ -102,8 +102,13 @@ pub enum Stage {
     },
     /// The hold ran out.
     Expired,
-    /// The customer gave the hold back.
-    Abandoned,
+    /// The hold was given back before anything was paid.
+    Abandoned {
+        /// By whom.
+        by: CancelledBy,
+        /// Why.
+        reason: Option<CancellationReason>,
+    },
     /// Called off.
     Cancelled {
         /// By whom.
@@ -123,7 +128,7 @@ impl Paper {
             Stage::PaymentInFlight => Status::PaymentInFlight,
             Stage::Confirmed { .. } => Status::Confirmed,
             Stage::Expired => Status::Expired,
-            Stage::Abandoned => Status::Abandoned,
+            Stage::Abandoned { .. } => Status::Abandoned,
             Stage::Cancelled { .. } => Status::Cancelled,
         }
     }

@@ -103,6 +103,7 @@ impl Desk {
             from: at(from),
             to: at(to),
             now: self.now,
+            seats: 1,
             limit: 1_000,
         })
     }
@@ -323,6 +324,7 @@ fn an_expired_hold_is_offered_again_and_a_limit_is_kept() {
         from: Timestamp::MIN,
         to: Timestamp::MAX,
         now: desk.now,
+        seats: 1,
         limit: 3,
     });
     assert_eq!(slots.len(), 3);

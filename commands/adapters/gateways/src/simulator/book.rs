@@ -123,8 +123,12 @@ impl Book {
         }
         match script {
             None => decline(request, "INVALID_PAYMENT_KEY"),
-            Some(Script::Decline) => decline(request, "REJECT_CARD_PAYMENT"),
-            Some(Script::LostBeforeCapture) if asked.is_none() => lose(request),
+            Some(Script::LostBeforeCapture | Script::LostBeforeDecline) if asked.is_none() => {
+                lose(request)
+            }
+            Some(Script::Decline | Script::LostBeforeDecline) => {
+                decline(request, "REJECT_CARD_PAYMENT")
+            }
             Some(Script::LostAfterCapture) => self.take(request, request.amount, Arrival::Never),
             Some(Script::AmountDiffers) => {
                 let other = request.amount.minor().saturating_sub(1);

@@ -12,6 +12,8 @@ pub(super) enum Script {
     LostAfterCapture,
     /// Loses the first request before doing anything.
     LostBeforeCapture,
+    /// Loses the first request before doing anything, and declines the next.
+    LostBeforeDecline,
     /// Captures, and takes its time to say so.
     Slow,
     /// Captures one minor unit less than it was asked for.
@@ -29,11 +31,12 @@ pub(super) enum RefundScript {
     Refuse,
 }
 
-const OUTCOMES: [(&str, Script); 6] = [
+const OUTCOMES: [(&str, Script); 7] = [
     ("approve", Script::Approve),
     ("decline", Script::Decline),
     ("lost_after_capture", Script::LostAfterCapture),
     ("lost_before_capture", Script::LostBeforeCapture),
+    ("lost_before_decline", Script::LostBeforeDecline),
     ("slow", Script::Slow),
     ("amount_differs", Script::AmountDiffers),
 ];

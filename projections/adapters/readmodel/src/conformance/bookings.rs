@@ -18,7 +18,8 @@ use holdfast_domain::ids::{
 };
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::payment::{
-    Account, ConfirmOutcome, Payment, PaymentCommand, RefundOutcome, RefundReason,
+    Account, ConfirmOutcome, Payment, PaymentCommand, RefundOutcome, RefundReason, Resolution,
+    ReviewDecision,
 };
 use holdfast_domain::policy::CancellationPolicy;
 
@@ -232,7 +233,7 @@ impl World {
         let now = self.now;
         let Ok(account) = booking.account.account() else { return vec![] };
         let Some(attempt) = account.open_attempt().map(|attempt| attempt.number) else {
-            return self.expire(booking);
+            return if self.draw(2) == 0 { self.resolve(booking) } else { self.expire(booking) };
         };
         let outcome = self.word();
         let heard = PaymentCommand::RecordConfirm { attempt, outcome: outcome.clone() };
@@ -256,6 +257,29 @@ impl World {
             }
             ConfirmOutcome::Captured { .. } | ConfirmOutcome::Unknown { .. } => vec![told],
         }
+    }
+
+    /// A person decides about another amount than was asked for.
+    fn resolve(&mut self, booking: &mut Booked) -> Writes {
+        let next = booking.account.account().map_or(0, Account::next_refund);
+        let accepts = self.draw(2) == 0;
+        let word = PaymentCommand::ResolveReview(Resolution {
+            decision: if accepts { ReviewDecision::Accept } else { ReviewDecision::Return },
+            by: Self::customer(booking),
+            refund: RefundId::derive(booking.payment, next),
+            now: self.now,
+        });
+        let told = Self::on_account(booking, &word);
+        let (now, seat) = (self.now, booking.authority.stream());
+        let paid = booking.account.account().map_or(price(), |account| account.captured);
+        let sold =
+            if accepts { self.claim(booking, ClaimCommand::Convert { now }) } else { vec![] };
+        if sold.is_empty() {
+            let free = self.claim(booking, ClaimCommand::Release);
+            return vec![told, (seat, free), Self::on_paper(booking, &ReservationCommand::Expire)];
+        }
+        let confirm = Self::on_paper(booking, &ReservationCommand::Confirm { paid, now });
+        vec![told, (seat, sold), confirm]
     }
 
     fn expire(&mut self, booking: &mut Booked) -> Writes {

@@ -187,7 +187,8 @@ impl World {
     ) -> OfferingId {
         let id = OfferingId::from_uuid(self.fresh());
         let mut offering = Offering::default();
-        let (title, terms) = ("A lesson".to_owned(), Self::terms());
+        let capacity = Self::terms().capacity.filter(|_| kind == OfferingKind::Class);
+        let (title, terms) = ("A lesson".to_owned(), Terms { capacity, ..Self::terms() });
         let draft = OfferingCommand::Draft { provider, resource, title, kind, terms };
         let mut events = record(&mut offering, &draft);
         events.extend(record(&mut offering, &OfferingCommand::Publish { by: provider }));
@@ -215,8 +216,10 @@ impl World {
     pub(super) fn pause_or_publish(&mut self) {
         use holdfast_domain::booking::offering::OfferingEvent::{Paused, Published};
         let index = self.place();
-        let stream = offering_stream(self.places[index].slot);
-        let event = if self.draw(2) == 0 { Paused {} } else { Published { version: 2 } };
+        let Place { slot, resource, .. } = self.places[index];
+        let stream = offering_stream(slot);
+        let (paused, published) = (Paused { resource }, Published { version: 2, resource });
+        let event = if self.draw(2) == 0 { paused } else { published };
         self.append(vec![(stream, vec![event.into()])]);
     }
 
@@ -227,8 +230,8 @@ impl World {
         let held = self.hour();
         let id = SessionId::from_uuid(self.fresh());
         let (now, block) = (self.now, HoldId::of_session(id));
-        let take =
-            CalendarCommand::Block { hold: block, session: id, blocks: held, capacity: 1, now };
+        let (session, blocks) = (id, Self::terms().blocks(held));
+        let take = CalendarCommand::Block { hold: block, session, blocks, capacity: 1, now };
         let taken = record(self.calendars.entry(resource).or_default(), &take);
         if taken.is_empty() {
             return;

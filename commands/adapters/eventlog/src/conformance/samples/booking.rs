@@ -102,8 +102,8 @@ fn offerings() -> [OfferingEvent; 3] {
             kind: OfferingKind::Slot,
             terms,
         },
-        OfferingEvent::Published { version: 1 },
-        OfferingEvent::Paused {},
+        OfferingEvent::Published { version: 1, resource: resource() },
+        OfferingEvent::Paused { resource: resource() },
     ]
 }
 
@@ -182,7 +182,10 @@ fn reservations() -> [ReservationEvent; 9] {
             confirmed_at: at("2026-03-01T00:05:00.123456Z"),
         },
         ReservationEvent::Expired {},
-        ReservationEvent::Abandoned {},
+        ReservationEvent::Abandoned {
+            by: CancelledBy::Provider,
+            reason: Some(CancellationReason::ProviderUnavailable),
+        },
         ReservationEvent::CancellationQuoted {
             by: CancelledBy::Customer,
             quote: CancellationQuoteId::from_uuid(uuid(8)),

@@ -3,7 +3,7 @@
 use holdfast_domain::booking::Authority;
 use holdfast_domain::event::Event;
 use holdfast_domain::ids::{PaymentId, RefundId};
-use holdfast_domain::payment::{PaymentEvent, RefundReason};
+use holdfast_domain::payment::{PaymentEvent, RefundReason, ReviewDecision};
 
 use super::{at, customer, krw, reservation, resource, uuid};
 
@@ -11,7 +11,7 @@ pub(super) fn samples() -> Vec<Event> {
     captures().into_iter().chain(refunds()).map(Event::from).collect()
 }
 
-fn captures() -> [PaymentEvent; 6] {
+fn captures() -> [PaymentEvent; 7] {
     let (reservation, attempt) = (reservation(), 1);
     [
         PaymentEvent::Initiated {
@@ -45,6 +45,12 @@ fn captures() -> [PaymentEvent; 6] {
             attempt,
             observed: krw(49_999),
             transaction: "movement-1".to_owned(),
+        },
+        PaymentEvent::ReviewResolved {
+            reservation,
+            decision: ReviewDecision::Return,
+            by: customer(),
+            amount: krw(49_999),
         },
     ]
 }
