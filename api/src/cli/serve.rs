@@ -28,7 +28,7 @@ pub fn run(settings: &SettingFlags) -> Result<(), Failure> {
 async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
     let before = Before::of(&config);
-    let running = App::start(config).await.map_err(|why| failure(&why))?;
+    let running = App::start(config).await.map_err(failure)?;
     tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;
     tracing::info!("stopping");
@@ -48,12 +48,13 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
     }
 }
 
-fn failure(why: &StartError) -> Failure {
+/// The stores' errors have the codes that they have in every command.
+fn failure(why: StartError) -> Failure {
     match why {
-        StartError::Listen { .. }
-        | StartError::Log(_)
-        | StartError::Unread(_)
-        | StartError::Views(_) => Failure::Unavailable(why.to_string()),
+        StartError::Log(why) => why.into(),
+        StartError::Unread(why) => why.into(),
+        StartError::Views(why) => why.into(),
+        StartError::Listen { .. } => Failure::Unavailable(why.to_string()),
         StartError::Keys(_)
         | StartError::OwnKey(_)
         | StartError::Client(_)
