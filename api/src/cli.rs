@@ -7,6 +7,7 @@ pub mod config;
 pub mod docs;
 pub mod events;
 pub mod failure;
+pub mod hint;
 pub mod migrate;
 pub mod offline;
 pub mod output;

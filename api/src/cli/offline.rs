@@ -10,7 +10,7 @@ use holdfast_readmodel::sqlite::SqliteReadStore;
 use holdfast_readmodel::sqlite::migrations::{self, StepState};
 use tokio::runtime::Builder;
 
-use super::Failure;
+use super::{Failure, hint};
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
 
@@ -23,12 +23,6 @@ pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
             pressed = tokio::signal::ctrl_c() => pressed.map_err(Failure::from).and(Err(Failure::Interrupted)),
         }
     })
-}
-
-/// What has to be added to a command that is shown, so that it is about the same folder.
-pub fn data_flag(config: &Config) -> String {
-    let data = &config.data;
-    if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
 }
 
 /// The log, to read.
@@ -60,14 +54,15 @@ pub fn views_folder(config: &Config) -> Result<&Path, Failure> {
 pub async fn views(config: &Config) -> Result<Arc<SqliteReadStore>, Failure> {
     let folder = views_folder(config)?;
     if !migrations::file(folder).exists() {
-        let why =
-            format!("there are no views in {}; `holdfast serve` fills them", folder.display());
+        let serve = hint::with_stores("serve", config);
+        let why = format!("there are no views in {}; `{serve}` fills them", folder.display());
         return Err(Failure::Unavailable(why));
     }
     let steps = migrations::steps(folder).await?;
     if steps.iter().any(|step| step.state != StepState::Applied) {
-        let why = "the views have the tables of another release; see `holdfast migrate status`";
-        return Err(Failure::Conflict(why.to_owned()));
+        let status = hint::with_stores("migrate status", config);
+        let why = format!("the views have the tables of another release; see `{status}`");
+        return Err(Failure::Conflict(why));
     }
     Ok(Arc::new(SqliteReadStore::open(folder).await?))
 }
