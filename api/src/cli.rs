@@ -8,6 +8,7 @@ pub mod consent;
 pub mod docs;
 pub mod events;
 pub mod failure;
+pub mod hint;
 pub mod log;
 pub mod man;
 pub mod migrate;

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use holdfast_domain::time::Timestamp;
+use tracing_subscriber::EnvFilter;
 
 use self::rate::Rate;
 use self::sources::{Resolved, Sources};
@@ -196,7 +197,10 @@ impl Config {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("one of auto, text, json".to_owned()),
             })?,
-            log_filter: resolved.parse("log")?,
+            log_filter: resolved.with("log", |text| {
+                let filter = EnvFilter::try_new(text);
+                filter.map(|_taken| text.to_owned()).map_err(|why| why.to_string())
+            })?,
             cors_origins: resolved.list("cors-origins", origin)?,
             trusted_proxies: resolved.list("trusted-proxies", |text| {
                 IpAddr::from_str(text).map_err(|why| format!("`{text}`: {why}"))
@@ -327,6 +331,7 @@ mod tests {
             ("trusted-proxies", "10.0.0.0/8"),
             ("jwks-url", "http://keys.example/jwks.json"),
             ("jwt-issuer", ""),
+            ("log", "holdfast=loud"),
         ] {
             assert!(load(&[(name, value)]).is_err(), "{name}={value}");
         }

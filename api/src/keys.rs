@@ -108,6 +108,11 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Whether a data folder has a key that signs tokens.
+    pub fn is_made(data: &Path) -> bool {
+        data.join("keys").join(SIGNING_FILE).exists()
+    }
+
     /// Reads the keys of a data folder, making those that are not there.
     pub fn open(data: &Path) -> Result<Self, KeyError> {
         let folder = data.join("keys");

@@ -39,6 +39,8 @@ mod cli {
         assert_eq!(code(&run(data.path(), &["projections", "rebuild", "due"])), 0);
         let in_use = run(data.path(), &["migrate", "up"]);
         assert_eq!(code(&in_use), 4, "{}", told(&in_use));
+        let second = run(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(code(&second), 4, "the same trouble, the same code: {}", told(&second));
         let asked = Command::new("kill").args(["-TERM", &node.id().to_string()]).status().unwrap();
         assert!(asked.success());
         // Reading to the end keeps the pipe from filling up.
@@ -162,6 +164,50 @@ mod cli {
         change(&file, "Mina", "Nina");
         let (exit, verdict) = verify(data.path(), &["--export", name]);
         assert_eq!((exit, &verdict["failure"]["position"]), (3, &Value::from(1)));
+    }
+
+    #[test]
+    fn a_part_of_an_export_is_no_broken_log_but_verifies_only_after_the_parts_before_it() {
+        let data = filled();
+        let (whole, late) = (data.path().join("whole"), data.path().join("late"));
+        let export = |file: &Path, more: &[&str]| {
+            let out = ["events", "export", "--out", file.to_str().unwrap()];
+            run(data.path(), &[&out[..], more].concat())
+        };
+        assert_eq!(code(&export(&whole, &[])), 0);
+        assert_eq!(code(&export(&late, &["--from", "50"])), 0);
+        let (whole, part) = (fs::read(&whole).unwrap(), fs::read(&late).unwrap());
+        assert!(part.len() < whole.len() && whole.ends_with(&part));
+        let late = late.to_str().unwrap();
+        let refused = run(data.path(), &["audit", "verify", "--export", late]);
+        assert_eq!(code(&refused), 4, "{}", told(&refused));
+        assert!(told(&refused).contains("parts before it") && refused.stdout.is_empty());
+        let early = data.path().join("early");
+        fs::write(&early, &whole[..whole.len() - part.len()]).unwrap();
+        let both = ["--export", early.to_str().unwrap(), "--export", late];
+        assert_eq!(verify(data.path(), &both), verify(data.path(), &[]));
+    }
+
+    #[test]
+    fn an_export_without_a_whole_commit_is_not_gone_on_with() {
+        let data = filled();
+        let file = data.path().join("empty.ndjson");
+        fs::write(&file, "").unwrap();
+        let export = ["events", "export", "--out", file.to_str().unwrap(), "--resume"];
+        let resumed = run(data.path(), &export);
+        assert_eq!(code(&resumed), 4, "{}", told(&resumed));
+        assert_eq!(fs::read(&file).unwrap(), b"", "where it was to begin stands nowhere in it");
+    }
+
+    #[test]
+    fn a_token_signed_with_a_new_key_says_so() {
+        let data = tempfile::tempdir().unwrap();
+        let token = ["token", "--sub", "018f2a10-7c5e-7000-8000-000000000001", "--role", "admin"];
+        let first = run(data.path(), &token);
+        let keys = data.path().join("keys").display().to_string();
+        assert!(told(&first).contains(&keys), "{}", told(&first));
+        assert_eq!(String::from_utf8(first.stdout).unwrap().lines().count(), 1);
+        assert_eq!(told(&run(data.path(), &token)), "");
     }
 
     #[test]
@@ -290,10 +336,7 @@ mod cli {
         }
         let no_keys = run(data.path(), &["seed-demo", "--url", "http://127.0.0.1:9"]);
         assert_eq!(code(&no_keys), 4, "{}", told(&no_keys));
-        let sub = "018f2a10-7c5e-7000-8000-000000000001";
-        let token = run(data.path(), &["token", "--sub", sub, "--role", "admin"]);
-        assert_eq!(code(&token), 4, "{}", told(&token));
-        assert!(token.stdout.is_empty() && told(&token).contains("holdfast serve --data"));
+        assert!(told(&no_keys).contains("serve --data"));
         assert!(fs::read_dir(data.path()).unwrap().next().is_none());
     }
 
@@ -303,6 +346,7 @@ mod cli {
         for arguments in [
             &["audit", "verify", "--head", "x"][..],
             &["audit", "verify", "--log-url", "memory:"],
+            &["config", "check", "--log", "holdfast=loud"],
             &["replay", "--as-of", "yesterday"],
             &["seed-demo", "--scale", "0"],
             &["seed-demo", "--live", "1000x"],

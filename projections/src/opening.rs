@@ -115,6 +115,22 @@ impl Opening<'_> {
         newest.ok_or(RebuildError::NoGeneration(0))
     }
 
+    /// The newest generation of this view and version that can be filled on: one in which keys were
+    /// parked would keep them parked.
+    async fn started(
+        &self,
+        projector: &dyn Projector,
+        registry: &Registry,
+    ) -> Result<Option<GenerationId>, RebuildError> {
+        let parked = self.store.parked().await?;
+        let started = registry.generations.iter().filter(|known| {
+            known.state != GenerationState::Active
+                && of(known, projector)
+                && parked.iter().all(|one| one.generation != known.id)
+        });
+        Ok(started.map(|known| known.id).max())
+    }
+
     /// Fills a view up to the live checkpoint, from where an earlier filling stopped, and lets it
     /// take over.
     async fn fill(
@@ -125,16 +141,9 @@ impl Opening<'_> {
         let rebuilder = Rebuilder::new(Arc::clone(self.feed), Arc::clone(self.store), self.page)
             .with_failpoint(self.failpoint)
             .tolerating_parked();
-        for spoilt in rebuilder.drop_spoilt(projector.as_ref()).await? {
-            tracing::info!(view = projector.name(), generation = spoilt.0, "filling it afresh");
-        }
-        let (registry, parked) = (self.store.registry().await?, self.store.parked().await?);
-        let started = registry.generations.iter().filter(|known| {
-            known.state != GenerationState::Active
-                && of(known, projector.as_ref())
-                && parked.iter().all(|one| one.generation != known.id)
-        });
-        let generation = match started.map(|known| known.id).max() {
+        rebuilder.drop_spoilt(projector.as_ref()).await?;
+        let registry = self.store.registry().await?;
+        let generation = match self.started(projector.as_ref(), &registry).await? {
             Some(started) => started,
             None => self.build(projector.as_ref(), &registry).await?,
         };

@@ -32,7 +32,7 @@ Examples:
 
 A node may run on the folder meanwhile. The head that is printed, POSITION:HASH, can be given to
 --head the next time: it is what shows a log that was rewritten or cut as a whole.
-Exit code 3 says that something does not hold.")]
+Exit code 3 says that something does not hold; 4, that an export begins in the middle of the log.")]
 pub struct VerifyArguments {
     /// Verify this export instead of the log; - is standard input. Several are read as one.
     #[arg(long, value_name = "FILE")]
@@ -111,6 +111,13 @@ pub fn run(command: &AuditCommand) -> Result<(), Failure> {
         });
     }
     let judge = source::exports(&arguments.export, judge, arguments.progress)?;
+    if let Some(number) = judge.late_beginning() {
+        return Err(Failure::Conflict(format!(
+            "the export begins with commit {number}, so the chains cannot be verified: give the \
+             parts before it first (--export EARLIER --export LATER). If there are none, the \
+             beginning of the log is missing"
+        )));
+    }
     tell(arguments.output, &judge.finish())
 }
 

@@ -9,7 +9,7 @@ use holdfast_readmodel::sqlite::migrations;
 
 use super::consent::Consent;
 use super::settings::OfflineFlags;
-use super::{Failure, offline, output};
+use super::{Failure, hint, offline, output};
 use crate::config::Config;
 use crate::config::stores::ReadStore;
 
@@ -98,7 +98,7 @@ fn views(config: &Config) -> Option<String> {
 
 /// What is left for a person to do.
 fn next(config: &Config) -> Vec<String> {
-    let serve = format!("holdfast serve{}", offline::data_flag(config));
+    let serve = hint::with_all("serve", config);
     let drop = views(config).map(|views| format!("rm {views}*   (they fill again at the start)"));
     drop.into_iter().chain([serve]).collect()
 }

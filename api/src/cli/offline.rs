@@ -12,7 +12,7 @@ use holdfast_readmodel::sqlite::SqliteReadStore;
 use holdfast_readmodel::sqlite::migrations::{self, StepState};
 use tokio::runtime::Builder;
 
-use super::Failure;
+use super::{Failure, hint};
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
 use crate::keys::Keys;
@@ -28,21 +28,15 @@ pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
     })
 }
 
-/// What has to be added to a command that is shown, so that it is about the same folder.
-pub fn data_flag(config: &Config) -> String {
-    let data = &config.data;
-    if data == Path::new("./data") { String::new() } else { format!(" --data {}", data.display()) }
-}
-
 /// The keys of the node whose data folder it is. None are made: what a key signs that no node has is
 /// worth nothing.
 pub fn keys(config: &Config) -> Result<Keys, Failure> {
     if !config.data.join("keys").is_dir() {
         let why = format!(
             "{} holds no keys; name the data folder of the node with --data, or start it there \
-             first: `holdfast serve{}`",
+             first: `{}`",
             config.data.display(),
-            data_flag(config)
+            hint::with_all("serve", config)
         );
         return Err(Failure::Conflict(why));
     }
@@ -84,14 +78,15 @@ pub fn views_folder(config: &Config) -> Result<&Path, Failure> {
 pub async fn views(config: &Config) -> Result<Arc<SqliteReadStore>, Failure> {
     let folder = views_folder(config)?;
     if !migrations::file(folder).exists() {
-        let why =
-            format!("there are no views in {}; `holdfast serve` fills them", folder.display());
+        let serve = hint::with_stores("serve", config);
+        let why = format!("there are no views in {}; `{serve}` fills them", folder.display());
         return Err(Failure::Unavailable(why));
     }
     let steps = migrations::steps(folder).await?;
     if steps.iter().any(|step| step.state != StepState::Applied) {
-        let why = "the views have the tables of another release; see `holdfast migrate status`";
-        return Err(Failure::Conflict(why.to_owned()));
+        let status = hint::with_stores("migrate status", config);
+        let why = format!("the views have the tables of another release; see `{status}`");
+        return Err(Failure::Conflict(why));
     }
     Ok(Arc::new(SqliteReadStore::open(folder).await?))
 }

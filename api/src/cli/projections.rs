@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod fill;
+pub mod filling;
 pub mod list;
 pub mod target;
 

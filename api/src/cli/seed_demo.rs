@@ -23,7 +23,8 @@ use self::tally::Tally;
 use super::output::{self, Format};
 use super::progress::{Progress, ProgressMode};
 use super::settings::OfflineFlags;
-use super::{Failure, offline};
+use super::{Failure, hint, offline};
+use crate::config::stores::LogStore;
 
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
@@ -114,10 +115,12 @@ pub fn run(arguments: &SeedArguments) -> Result<(), Failure> {
         ended => ended?,
     }
     output::one(arguments.output, &tally, Tally::text)?;
-    let (url, data) = (arguments.url.trim_end_matches('/'), offline::data_flag(&config));
-    output::tell(&format!(
-        "look at  {url}/docs\n         holdfast events tail{data} -f\n         holdfast audit verify{data}"
-    ));
+    let mut places = vec![format!("{}/docs", arguments.url.trim_end_matches('/'))];
+    if config.log != LogStore::Memory {
+        places.push(hint::with_stores("events tail -f", &config));
+        places.push(hint::with_stores("audit verify", &config));
+    }
+    output::tell(&format!("look at  {}", places.join("\n         ")));
     Ok(())
 }
 

@@ -9,7 +9,6 @@ use super::welcome::{self, Before, Ready};
 use super::{Failure, output};
 use crate::app::{App, Running, StartError};
 use crate::config::Config;
-use crate::keys::KeyError;
 use crate::node::NodeError;
 use crate::state::StateError;
 use crate::{lifecycle, listening, telemetry};
@@ -32,7 +31,7 @@ async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
     let before = Before::of(&config);
     listening::make_room();
-    let running = App::start(config).await.map_err(|why| failure(&why))?;
+    let running = App::start(config).await.map_err(failure)?;
     tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;
     tracing::info!("stopping");
@@ -52,22 +51,24 @@ async fn ended(running: &Running) -> Result<Option<String>, Failure> {
     }
 }
 
-fn failure(why: &StartError) -> Failure {
+/// The stores' errors have the codes that they have in every command.
+fn failure(why: StartError) -> Failure {
     match why {
-        StartError::Listen { .. }
-        | StartError::State(
-            StateError::Keys(KeyError::File { .. })
-            | StateError::Unread(_)
-            | StateError::Node(NodeError::Log(_) | NodeError::Views(_)),
-        ) => Failure::Unavailable(why.to_string()),
-        StartError::Routes(_)
-        | StartError::Description(_)
-        | StartError::State(
-            StateError::Keys(KeyError::Exposed(_) | KeyError::NotAKey { .. })
-            | StateError::OwnKey(_)
-            | StateError::Client(_)
-            | StateError::Node(NodeError::Simulator(_)),
-        ) => Failure::Failed(why.to_string()),
+        StartError::State(why) => of_state(why),
+        StartError::Listen { .. } => Failure::Unavailable(why.to_string()),
+        StartError::Routes(_) | StartError::Description(_) => Failure::Failed(why.to_string()),
+    }
+}
+
+fn of_state(why: StateError) -> Failure {
+    match why {
+        StateError::Keys(why) => why.into(),
+        StateError::Unread(why) => why.into(),
+        StateError::Node(NodeError::Log(why)) => why.into(),
+        StateError::Node(NodeError::Views(why)) => why.into(),
+        StateError::OwnKey(_)
+        | StateError::Client(_)
+        | StateError::Node(NodeError::Simulator(_)) => Failure::Failed(why.to_string()),
     }
 }
 

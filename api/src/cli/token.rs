@@ -8,8 +8,9 @@ use holdfast_domain::actor::Role;
 use holdfast_domain::ids::PrincipalId;
 
 use super::settings::OfflineFlags;
-use super::{Failure, offline, output};
+use super::{Failure, hint, output};
 use crate::auth::mint::{Grant, mint};
+use crate::keys::Keys;
 use crate::wall_clock::unix_seconds;
 
 const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
@@ -61,7 +62,8 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Failure> {
         let why = "tokens come from the issuer behind jwks-url; this node would refuse its own";
         return Err(Failure::Conflict(why.to_owned()));
     }
-    let keys = offline::keys(&config)?;
+    let is_new = !Keys::is_made(&config.data);
+    let keys = Keys::open(&config.data)?;
     let grant = Grant {
         tokens: &config.tokens,
         principal: arguments.sub,
@@ -70,6 +72,14 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Failure> {
         lifetime: arguments.ttl,
     };
     let token = mint(&keys.signing, &grant).map_err(|why| Failure::Failed(why.to_string()))?;
+    if is_new {
+        let folder = config.data.join("keys");
+        let serve = hint::with_keys("serve", &config);
+        output::tell(&format!(
+            "no key was there: made one in {}. Only a node on this folder accepts the token:  {serve}",
+            folder.display()
+        ));
+    }
     output::line(&token)
 }
 

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::offline::data_flag;
+use super::hint;
 use crate::config::Config;
+use crate::config::stores::LogStore;
 
 /// A subject for the first token; anybody may be anybody on a new node.
 const SOMEBODY: &str = "018f2a10-7c5e-7000-8000-000000000001";
@@ -76,20 +77,33 @@ pub fn text(ready: &Ready<'_>) -> String {
 
 /// The exact next commands.
 fn next(config: &Config, url: &str) -> Vec<String> {
-    let data = data_flag(config);
     let elsewhere =
         if url == "http://127.0.0.1:8080" { String::new() } else { format!(" --url {url}") };
     if config.tokens.jwks_url.is_some() {
         return vec!["  tokens come from your issuer; this node signs none of its own".to_owned()];
     }
-    vec![
+    let token = format!("token --sub {SOMEBODY} --role provider");
+    let seed = format!("seed-demo{elsewhere} --live 2x");
+    let mut lines = vec![
         "  try next, in another terminal:".to_owned(),
-        format!("  TOKEN=$(holdfast token{data} --sub {SOMEBODY} --role provider)"),
+        format!("  TOKEN=$({})", hint::with_keys(&token, config)),
         format!("  curl -H \"Authorization: Bearer $TOKEN\" {url}/v1/offerings"),
-        format!("  holdfast seed-demo{elsewhere}{data} --live 2x"),
-        format!("  holdfast events tail{data} -f"),
-        "  Ctrl-C stops the node; nothing that was acknowledged is lost.".to_owned(),
-    ]
+        format!("  {}", hint::with_all(&seed, config)),
+    ];
+    lines.push(match &config.log {
+        LogStore::Sqlite(_) => format!("  {}", hint::with_stores("events tail -f", config)),
+        LogStore::Memory => "  The log is in memory: no other process can read it.".to_owned(),
+    });
+    lines.push(
+        match &config.log {
+            LogStore::Sqlite(_) => {
+                "  Ctrl-C stops the node; nothing that was acknowledged is lost."
+            }
+            LogStore::Memory => "  Ctrl-C stops the node, and everything is gone.",
+        }
+        .to_owned(),
+    );
+    lines
 }
 
 #[cfg(test)]
@@ -110,7 +124,25 @@ mod tests {
         std::fs::create_dir(data.path().join("keys")).unwrap();
         let later = ready(&config, Before::of(&config), 12);
         assert!(!later.contains("first run") && later.contains("(12 events)"), "{later}");
-        let flag = format!("holdfast token --data {}", data.path().display());
-        assert!(later.contains(&flag), "the command can be pasted: {later}");
+        let token = format!("--role provider --data {})", data.path().display());
+        let program = std::env::args().next().unwrap();
+        let pasted = later.lines().find(|line| line.contains(&token)).unwrap();
+        assert!(pasted.contains(&format!("$({program} token ")), "it can be pasted: {later}");
+    }
+
+    #[test]
+    fn a_log_in_memory_is_not_offered_to_other_processes() {
+        let log_in = |url: &str| {
+            let flags = [("log-url", url.to_owned())].into_iter().collect();
+            let sources = crate::config::sources::Sources { flags, ..Default::default() };
+            let config = Config::load(&sources).unwrap();
+            ready(&config, Before::of(&config), 0)
+        };
+        assert!(log_in("sqlite:/elsewhere").contains("events tail -f --log-url sqlite:/elsewhere"));
+        let memory = log_in("memory:");
+        assert!(
+            !memory.contains("events tail") && !memory.contains("nothing that was"),
+            "{memory}"
+        );
     }
 }

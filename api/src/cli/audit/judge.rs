@@ -34,6 +34,7 @@ impl FromStr for Anchor {
 pub struct Judge {
     verifier: Verifier,
     anchors: Vec<Anchor>,
+    first: Option<StoredBatch>,
     last: Option<StoredBatch>,
     unreadable: Option<Broken>,
 }
@@ -41,7 +42,7 @@ pub struct Judge {
 impl Judge {
     /// For a whole log that must contain these heads.
     pub fn new(anchors: Vec<Anchor>) -> Self {
-        Self { verifier: Verifier::new(), anchors, last: None, unreadable: None }
+        Self { verifier: Verifier::new(), anchors, first: None, last: None, unreadable: None }
     }
 
     /// The next line.
@@ -50,6 +51,7 @@ impl Judge {
             Line::Event(event) => self.verifier.event(event),
             Line::Batch(batch) => {
                 self.verifier.batch(batch);
+                self.first.get_or_insert(*batch);
                 self.last = Some(*batch);
                 for anchor in self.anchors.iter_mut().filter(|it| it.position == batch.last) {
                     anchor.found = Some(batch.hash);
@@ -68,6 +70,12 @@ impl Judge {
             expected: "an event or a commit".to_owned(),
             found: why,
         });
+    }
+
+    /// The number of the first commit seen, when it is not the first of a log: the chains begin
+    /// before it, and nothing can be said about what follows.
+    pub fn late_beginning(&self) -> Option<u64> {
+        self.first.map(|batch| batch.number).filter(|number| *number > 1)
     }
 
     /// The end of the log.

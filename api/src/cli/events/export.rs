@@ -15,7 +15,8 @@ use crate::cli::audit::source::{LINE_BYTES_MAX, open, parse};
 use crate::cli::output;
 use crate::cli::progress::{Progress, ProgressMode};
 use crate::cli::settings::OfflineFlags;
-use crate::cli::{Failure, offline};
+use crate::cli::{Failure, hint, offline};
+use crate::config::Config;
 
 const PAGE: usize = 512;
 
@@ -48,6 +49,7 @@ pub struct ExportArguments {
 /// Writes it.
 pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
     let config = arguments.settings.load()?;
+    let mut is_new = false;
     let ended = offline::run(async {
         let log = offline::log(&config).await?;
         let feed = log.as_ref();
@@ -62,16 +64,31 @@ pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
             Some(path) => {
                 let new = OpenOptions::new().write(true).create_new(true).open(path);
                 let file = new.map_err(|why| taken(path, &why))?;
+                is_new = true;
                 let after = commit_before(feed, Position(arguments.from)).await?;
                 to_file(feed, after, file, arguments.progress).await
             }
         }
     });
-    if let (Err(Failure::Interrupted), Some(path)) = (&ended, &arguments.out) {
-        let path = path.display();
-        output::tell(&format!("to go on: events export --out {path} --resume"));
+    if let (Err(Failure::Interrupted), Some(path)) = (&ended, &arguments.out)
+        && (is_new || arguments.resume)
+    {
+        output::tell(&interrupted(path, is_new, &config)?);
     }
     ended
+}
+
+/// How to go on with a file. Without a whole commit there is nothing to go on with: which position
+/// it was to begin at stands nowhere in it.
+fn interrupted(path: &Path, is_new: bool, config: &Config) -> Result<String, Failure> {
+    let mut lines = BufReader::new(open(path)?).split(b'\n').map_while(Result::ok);
+    if is_new && !lines.any(|line| matches!(parse(&line), Ok(Line::Batch(_)))) {
+        std::fs::remove_file(path)?;
+        return Ok("no commit was written yet; the same command begins again".to_owned());
+    }
+    let out = hint::quoted(&path.to_string_lossy());
+    let resume = hint::with_stores(&format!("events export --out {out} --resume"), config);
+    Ok(format!("to go on:  {resume}"))
 }
 
 fn taken(path: &Path, why: &io::Error) -> Failure {
@@ -153,17 +170,19 @@ async fn commit_before(feed: &dyn Feed, from: Position) -> Result<Option<StoredB
 
 async fn resume(feed: &dyn Feed, path: &Path, mode: ProgressMode) -> Result<(), Failure> {
     let (kept, last) = whole_commits(path)?;
-    if let Some(last) = last {
-        let stored = feed.batches(last.number.saturating_sub(1), 1).await?;
-        if stored.first() != Some(&last) {
-            let path = path.display();
-            let why = format!("{path} holds commit {} with another hash: another log", last.number);
-            return Err(Failure::Conflict(why));
-        }
+    let Some(last) = last else {
+        let why = "holds no whole commit to go on after; delete it and export again";
+        return Err(Failure::Conflict(format!("{} {why}", path.display())));
+    };
+    let stored = feed.batches(last.number.saturating_sub(1), 1).await?;
+    if stored.first() != Some(&last) {
+        let path = path.display();
+        let why = format!("{path} holds commit {} with another hash: another log", last.number);
+        return Err(Failure::Conflict(why));
     }
     let file = OpenOptions::new().append(true).open(path)?;
     file.set_len(kept)?;
-    to_file(feed, last, file, mode).await
+    to_file(feed, Some(last), file, mode).await
 }
 
 /// How many bytes of a file are whole commits, and the last one of them.

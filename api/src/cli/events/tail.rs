@@ -99,10 +99,10 @@ pub fn run(arguments: &TailArguments) -> Result<(), Failure> {
     }
     let config = arguments.settings.load()?;
     let filter = Filter::of(arguments);
-    let mut reached = Position::START;
+    let mut shown = None;
     let ended = offline::run(async {
         let log = offline::log(&config).await?;
-        reached = past(log.as_ref(), arguments, &filter).await?;
+        let mut reached = past(log.as_ref(), arguments, &filter, &mut shown).await?;
         if !arguments.follow {
             return Ok(());
         }
@@ -111,19 +111,23 @@ pub fn run(arguments: &TailArguments) -> Result<(), Failure> {
             let page = log.stored(reached, PAGE).await?;
             reached = page.last().map_or(reached, |last| last.position);
             show(arguments.output, page.iter().filter(|event| filter.takes(event)))?;
+            shown = Some(reached);
         }
     });
-    if matches!(ended, Err(Failure::Interrupted)) {
-        output::tell(&format!("to go on: --from {}", reached.0.saturating_add(1)));
+    if let (Err(Failure::Interrupted), Some(shown)) = (&ended, shown) {
+        let next = shown.0.saturating_add(1);
+        output::tell(&format!("to go on: the same command with --from {next}"));
     }
     ended
 }
 
-/// Shows what is there already; answers how far that was.
+/// Shows what is there already; answers how far that was, and notes in `shown` how far it came:
+/// nothing, as long as it only looks for the last events.
 async fn past(
     log: &dyn Feed,
     arguments: &TailArguments,
     filter: &Filter,
+    shown: &mut Option<Position>,
 ) -> Result<Position, Failure> {
     let head = log.head().await?.position;
     let lines = usize::from(arguments.lines);
@@ -137,6 +141,7 @@ async fn past(
         }
         Beginning::End => (Position::START, Some(lines)),
     };
+    *shown = most.is_none().then_some(at);
     let mut kept: VecDeque<StoredEvent> = VecDeque::new();
     while at < head {
         let page = log.stored(at, PAGE).await?;
@@ -149,6 +154,7 @@ async fn past(
             None if arguments.output != Format::Json => {
                 show(arguments.output, kept.iter())?;
                 kept.clear();
+                *shown = Some(at);
             }
             None => {}
         }
@@ -156,6 +162,7 @@ async fn past(
     if !kept.is_empty() || arguments.output == Format::Json {
         show(arguments.output, kept.iter())?;
     }
+    *shown = Some(at);
     Ok(at)
 }
 

@@ -9,11 +9,13 @@ use holdfast_projections::projector::Projector;
 use holdfast_projections::registry::{GenerationId, GenerationState, Registry};
 use tokio_util::sync::CancellationToken;
 
+use super::filling::Shown;
 use super::target::{Workshop, chosen, projector, unread};
 use crate::cli::consent::Consent;
 use crate::cli::output;
+use crate::cli::progress::ProgressMode;
 use crate::cli::settings::OfflineFlags;
-use crate::cli::{Failure, offline};
+use crate::cli::{Failure, hint, offline};
 
 /// Which view, and whether to act.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub struct ChangeArguments {
     generation: Option<u64>,
     #[command(flatten)]
     consent: Consent,
+    /// How progress is shown, where documents have to be filled first.
+    #[arg(long, value_enum, default_value_t)]
+    progress: ProgressMode,
     #[command(flatten)]
     settings: OfflineFlags,
 }
@@ -58,13 +63,16 @@ fn take_over(arguments: &ChangeArguments, state: GenerationState) -> Result<(), 
         if !arguments.consent.agreed()? {
             return Ok(());
         }
-        let stop = CancellationToken::new();
-        workshop.rebuilder.switch(&projector, next, &stop).await?;
+        let shown = Shown::new(arguments.progress, projector.as_ref(), &registry);
+        let (progress, stop) = (|filling| shown.at(filling), CancellationToken::new());
+        let switched = workshop.rebuilder.switch(&projector, next, &progress, &stop).await;
+        shown.clear();
+        switched?;
         workshop.close().await;
         let view = projector.name();
         output::line(&format!("{view}  generation {next} is read now", next = next.0))?;
-        let data = offline::data_flag(&config);
-        output::tell(&format!("to take it back:  holdfast projections undo {view}{data} --yes"));
+        let undo = hint::with_stores(&format!("projections undo {view} --yes"), &config);
+        output::tell(&format!("to take it back:  {undo}"));
         Ok(())
     })
 }

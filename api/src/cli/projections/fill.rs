@@ -1,20 +1,19 @@
 //! `holdfast projections rebuild` and `compare`: a new generation is filled from the log beside the
 //! one that is read, and compared with it at the same position. Readers notice nothing.
 
-use std::sync::{Mutex, PoisonError};
-
 use clap::Args;
 use holdfast_projections::ports::ReadStore as _;
-use holdfast_projections::rebuild::Progress as Filling;
 use holdfast_projections::registry::GenerationState;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::filling::Shown;
 use super::target::{Workshop, chosen, projector};
 use crate::cli::output::{self, Format};
-use crate::cli::progress::{Progress, ProgressMode};
+use crate::cli::progress::ProgressMode;
 use crate::cli::settings::OfflineFlags;
-use crate::cli::{Failure, offline};
+use crate::cli::{Failure, hint, offline};
+use crate::config::Config;
 
 /// Which view.
 #[derive(Debug, Args)]
@@ -24,8 +23,8 @@ Examples:
   holdfast projections compare reservations
   holdfast projections switch reservations --yes
 
-A node may serve meanwhile. A rebuild that was interrupted goes on where it stopped. Exit code 3 of
-compare says that documents differ.")]
+A node may serve meanwhile. A rebuild that was interrupted goes on where it stopped; one in which
+keys were parked is dropped and begun afresh. Exit code 3 of compare says that documents differ.")]
 pub struct FillArguments {
     /// The view's name.
     view: String,
@@ -67,23 +66,17 @@ pub fn rebuild(arguments: &FillArguments) -> Result<(), Failure> {
     let ended = offline::run(async {
         let workshop = Workshop::open(&config).await?;
         let registry = workshop.views.registry().await?;
-        let named = arguments.generation;
-        // One that was begun goes on; a second one would only do the same work.
-        let begun = chosen(&registry, projector.as_ref(), named, GenerationState::Building);
-        let generation = match begun {
-            Ok(begun) => begun,
-            Err(missing) if named.is_some() => return Err(missing),
-            Err(_none) => workshop.rebuilder.start(projector.as_ref()).await?,
+        let generation = match arguments.generation {
+            Some(_) => {
+                let (named, state) = (arguments.generation, GenerationState::Building);
+                chosen(&registry, projector.as_ref(), named, state)?
+            }
+            None => workshop.rebuilder.begin(projector.as_ref()).await?,
         };
-        let total = registry.position().0;
-        let shown = Mutex::new(Progress::new(arguments.progress, projector.name(), total));
-        let progress = |filling: Filling| {
-            let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.at(filling.position.0, filling.target.0);
-        };
-        let stop = CancellationToken::new();
+        let shown = Shown::new(arguments.progress, projector.as_ref(), &registry);
+        let (progress, stop) = (|filling| shown.at(filling), CancellationToken::new());
         let filled = workshop.rebuilder.catch_up(&projector, generation, &progress, &stop).await;
-        shown.into_inner().unwrap_or_else(PoisonError::into_inner).clear();
+        shown.clear();
         let filled = filled?;
         workshop.close().await;
         let rebuilt = Rebuilt {
@@ -96,17 +89,26 @@ pub fn rebuild(arguments: &FillArguments) -> Result<(), Failure> {
             let Rebuilt { view, generation, position, parked } = rebuilt;
             format!("{view}  generation {generation} filled up to {position}, {parked} keys parked")
         })?;
-        let (view, data) = (projector.name(), offline::data_flag(&config));
-        output::tell(&format!(
-            "next:  holdfast projections compare {view}{data}\n       \
-             holdfast projections switch {view}{data}"
-        ));
+        output::tell(&next(&config, projector.name(), filled.parked));
         Ok(())
     });
     if matches!(ended, Err(Failure::Interrupted)) {
         output::tell("what was filled is kept; the same command goes on from there");
     }
     ended
+}
+
+/// What to do with a filled generation.
+fn next(config: &Config, view: &str, parked: usize) -> String {
+    let command = |what: &str| hint::with_stores(&format!("projections {what} {view}"), config);
+    if parked > 0 {
+        let drop = command("drop");
+        return format!(
+            "keys were parked, so it cannot take over. A build that folds them fills it afresh \
+             with rebuild; to drop it:  {drop}"
+        );
+    }
+    format!("next:  {}\n       {}", command("compare"), command("switch"))
 }
 
 /// Compares a generation with the one that is read.
@@ -117,8 +119,11 @@ pub fn compare(arguments: &FillArguments) -> Result<(), Failure> {
         let registry = workshop.views.registry().await?;
         let named = arguments.generation;
         let generation = chosen(&registry, projector.as_ref(), named, GenerationState::Building)?;
-        let stop = CancellationToken::new();
-        let found = workshop.rebuilder.compare(&projector, generation, &stop).await?;
+        let shown = Shown::new(arguments.progress, projector.as_ref(), &registry);
+        let (progress, stop) = (|filling| shown.at(filling), CancellationToken::new());
+        let found = workshop.rebuilder.compare(&projector, generation, &progress, &stop).await;
+        shown.clear();
+        let found = found?;
         workshop.close().await;
         let compared = Compared {
             view: projector.name(),

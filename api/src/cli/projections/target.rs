@@ -11,7 +11,7 @@ use holdfast_projections::rebuild::Rebuilder;
 use holdfast_projections::registry::{Generation, GenerationId, GenerationState, Registry};
 use holdfast_readmodel::sqlite::SqliteReadStore;
 
-use crate::cli::{Failure, offline};
+use crate::cli::{Failure, hint, offline};
 use crate::config::Config;
 
 /// How many events one transaction folds. A writer waits at most for one of these.
@@ -76,9 +76,10 @@ pub fn chosen(
     let found = unread(registry, projector.name()).filter(fits).map(|known| known.id).max();
     found.ok_or_else(|| {
         let (view, state) = (projector.name(), state.name());
+        let list = format!("{} projections list", hint::program());
         Failure::Conflict(match named {
             Some(named) => format!("{view} has no generation {named} beside the one that is read"),
-            None => format!("{view} has no {state} generation; see `holdfast projections list`"),
+            None => format!("{view} has no {state} generation; see `{list}`"),
         })
     })
 }

@@ -169,7 +169,7 @@ impl Client {
 }
 
 fn unavailable(url: &str, why: &reqwest::Error) -> Failure {
-    let hint = if why.is_connect() { "; is `holdfast serve` running there?" } else { "" };
+    let hint = if why.is_connect() { "; is a node running there?" } else { "" };
     Failure::Unavailable(format!("{url}: {why}{hint}"))
 }
 
