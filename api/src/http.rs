@@ -19,6 +19,7 @@ pub mod json;
 pub mod keys;
 pub mod limits;
 pub mod list;
+pub mod methods;
 #[expect(unused_qualifications, reason = "the describing macro qualifies what it repeats")]
 pub mod offerings;
 pub mod ops;
@@ -29,6 +30,7 @@ pub mod present;
 pub mod problem;
 pub mod problem_pages;
 pub mod query;
+pub mod quotes;
 pub mod read;
 pub mod refusals;
 #[expect(unused_qualifications, reason = "the describing macro qualifies what it repeats")]

@@ -4,8 +4,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::http::{
-    audit, history, keys, offerings, ops, payments, problem_pages, reservations, resources, slots,
-    sse, test_clock,
+    audit, history, keys, offerings, ops, payments, problem_pages, quotes, reservations, resources,
+    slots, sse, test_clock,
 };
 use crate::ws::upgrade;
 
@@ -21,6 +21,7 @@ pub fn configure(services: &mut ServiceConfig<'_>) {
         .service(ops::ready)
         .service(ops::metrics)
         .service(slots::list)
+        .service(quotes::name_price)
         .service(audit::list_stream)
         .service(audit::list_events)
         .service(history::history)

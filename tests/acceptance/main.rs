@@ -6,6 +6,7 @@ mod bad_inputs;
 mod bodies;
 mod boundaries;
 mod cancellations;
+mod catalogue;
 mod classes;
 mod conditions;
 mod contention;

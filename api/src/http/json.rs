@@ -11,6 +11,7 @@ use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -40,6 +41,11 @@ pub struct OptionalBody<T> {
     /// The body to the byte, for the command's fingerprint.
     pub bytes: Bytes,
 }
+
+/// The body of a command that takes nothing: none, or an empty object.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     type Error = Problem;

@@ -21,8 +21,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::command::{Command, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
-use super::json::Body;
+use super::json::{Body, Nothing, OptionalBody};
 use super::list::{List, Paging};
+use super::methods::PaymentMethod;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::{self, One};
@@ -94,6 +95,8 @@ pub(crate) struct NewOffering {
     /// What is returned on a cancellation; the standard policy when left out.
     #[schema(value_type = Option<Object>)]
     cancellation_policy: Option<CancellationPolicy>,
+    /// How it can be paid: by card.
+    payment_methods: Option<Vec<PaymentMethod>>,
 }
 
 const fn instant() -> Approval {
@@ -143,6 +146,11 @@ pub(crate) async fn draft(
     body: Body<NewOffering>,
 ) -> Result<HttpResponse, Problem> {
     let Body { value, bytes } = body;
+    if value.payment_methods.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::new(Code::InvalidBody)
+            .detail("Name a payment method, or leave the list out.")
+            .at("/payment_methods", "too_short"));
+    }
     let use_case = DraftOffering {
         offering: OfferingId::from_uuid(state.node.engine.fresh_id()),
         provider: command.principal(),
@@ -166,8 +174,9 @@ pub(crate) async fn publish(
     state: web::Data<State>,
     offering: Id<OfferingId>,
     command: Command,
+    body: OptionalBody<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    open(&state, offering.0, &command, true).await
+    open(&state, offering.0, &command, &body, true).await
 }
 
 /// Stops an offering from being booked; what is booked stays.
@@ -182,18 +191,20 @@ pub(crate) async fn pause(
     state: web::Data<State>,
     offering: Id<OfferingId>,
     command: Command,
+    body: OptionalBody<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    open(&state, offering.0, &command, false).await
+    open(&state, offering.0, &command, &body, false).await
 }
 
 async fn open(
     state: &State,
     offering: OfferingId,
     command: &Command,
+    body: &OptionalBody<Nothing>,
     open: bool,
 ) -> Result<HttpResponse, Problem> {
     let use_case = OpenOffering { offering, by: command.principal(), open };
-    run(state, command, b"", use_case).await
+    run(state, command, &body.bytes, use_case).await
 }
 
 /// A class to be put on the calendar.

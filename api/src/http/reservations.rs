@@ -3,18 +3,18 @@
 use actix_web::{HttpResponse, get, post, web};
 use holdfast_commands::about::About;
 use holdfast_commands::cancel::{Cancel, QuoteCancellation};
-use holdfast_commands::reserve::{Reserve, Seat, price};
+use holdfast_commands::reserve::{Reserve, Seat};
 use holdfast_domain::actor::Role;
-use holdfast_domain::booking::offering::{Drafted, OfferingRefusal};
+use holdfast_domain::booking::offering::OfferingRefusal;
 use holdfast_domain::booking::reservation::{
-    CancellationReason, CancelledBy, Quote, ReservationRefusal, Status,
+    CancellationReason, CancelledBy, ReservationRefusal, Status,
 };
 use holdfast_domain::ids::{CancellationQuoteId, OfferingId, PaymentId, ReservationId, SessionId};
 use holdfast_domain::money::Money;
 use holdfast_domain::time::Timestamp;
 use holdfast_projections::ports::Query as ListQuery;
 use holdfast_projections::views::reservations::ReservationDocument;
-use holdfast_projections::views::schema::{MoneyShape, QuoteShape};
+use holdfast_projections::views::schema::MoneyShape;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -22,14 +22,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::command::{Command, run};
 use super::describe::{CommandHeaders, CommandQuery, Problems};
 use super::ids::Id;
-use super::json::{Body, OptionalBody};
+use super::json::{Body, Nothing, OptionalBody};
 use super::list::{List, Paging};
+use super::methods::PaymentMethod;
 use super::party::PartySize;
 use super::present::CancellationOffer;
 use super::problem::Problem;
-use super::query::{NoParameters, Query};
+use super::query::Query;
 use super::read::{self, OneAsOf};
-use super::refusals;
 use crate::auth::{Caller, is_office};
 use crate::problems::Code;
 use crate::state::State;
@@ -37,20 +37,11 @@ use crate::state::State;
 /// Registers the routes of this file.
 pub(crate) fn configure(services: &mut ServiceConfig<'_>) {
     services
-        .service(name_price)
         .service(reserve)
         .service(list)
         .service(get)
         .service(quote_cancellation)
         .service(cancel);
-}
-
-/// How a booking is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum PaymentMethod {
-    /// Through the provider of payments, at once.
-    Card,
 }
 
 /// A seat to be taken.
@@ -81,7 +72,11 @@ pub(crate) struct NewReservation {
     expected_total: Option<Money>,
 }
 
-fn seat(starts_at: Option<Timestamp>, session_id: Option<SessionId>) -> Result<Seat, Problem> {
+/// When, or in which class: one of the two.
+pub(super) fn seat(
+    starts_at: Option<Timestamp>,
+    session_id: Option<SessionId>,
+) -> Result<Seat, Problem> {
     match (starts_at, session_id) {
         (Some(start), None) => Ok(Seat::At(start)),
         (None, Some(session)) => Ok(Seat::In(session)),
@@ -123,61 +118,6 @@ pub(crate) async fn reserve(
         expected_total: value.expected_total,
     };
     run(&state, &command, &bytes, use_case).await
-}
-
-/// A price to be named.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewQuote {
-    /// For what.
-    #[schema(value_type = String, format = Uuid)]
-    offering_id: OfferingId,
-    /// When, for a slot.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    starts_at: Option<Timestamp>,
-    /// Which session, for a class.
-    #[schema(value_type = Option<String>, format = Uuid)]
-    session_id: Option<SessionId>,
-    /// For how many people; 1 when left out.
-    #[schema(value_type = u32)]
-    #[serde(default)]
-    party_size: PartySize,
-}
-
-/// Names a price with its lines and the refund terms. Takes nothing.
-#[utoipa::path(
-    tag = "booking",
-    request_body = NewQuote,
-    responses((status = 200, body = QuoteShape), Problems),
-    security(("bearer" = [])),
-)]
-#[post("/v1/quotes")]
-pub(crate) async fn name_price(
-    state: web::Data<State>,
-    caller: Caller,
-    _query: Query<NoParameters>,
-    body: Body<NewQuote>,
-) -> Result<HttpResponse, Problem> {
-    let wanted = body.value;
-    seat(wanted.starts_at, wanted.session_id)?;
-    let found = super::offerings::find(&state, &caller, wanted.offering_id).await?;
-    let (position, terms, offering) = (found.position, found.value.terms(), found.value);
-    let drafted = Drafted {
-        provider: offering.provider,
-        resource: offering.resource_id,
-        title: offering.title,
-        kind: offering.kind,
-        terms,
-        availability: offering.status,
-        version: offering.version,
-    };
-    if wanted.party_size.0 == 0 {
-        let refusal = holdfast_commands::refusal::Refusal::InvalidPartySize;
-        return Err(refusals::problem(&refusal));
-    }
-    let named: Quote =
-        price(&drafted, wanted.party_size.0).map_err(|refusal| refusals::problem(&refusal))?;
-    Ok(read::at(position, &named))
 }
 
 /// A reservation. For its customer and its provider, auditors and admins.
@@ -282,11 +222,12 @@ pub(crate) async fn quote_cancellation(
     state: web::Data<State>,
     reservation: Id<ReservationId>,
     command: Command,
+    body: OptionalBody<Nothing>,
 ) -> Result<HttpResponse, Problem> {
     let (about, by, command) = concerned(&state, command, reservation.0).await?;
     let id = CancellationQuoteId::from_uuid(state.node.engine.fresh_id());
     let use_case = QuoteCancellation { about, quote: id, by };
-    run(&state, &command, b"", use_case).await
+    run(&state, &command, &body.bytes, use_case).await
 }
 
 /// How a reservation is called off.

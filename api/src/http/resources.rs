@@ -21,6 +21,7 @@ use super::list::{List, Paging};
 use super::problem::Problem;
 use super::query::Query;
 use super::read::{self, One};
+use super::slots;
 use super::text::Title;
 use crate::auth::{Caller, is_office};
 use crate::problems::Code;
@@ -164,6 +165,8 @@ pub(crate) async fn calendar(
         }
         Ok(ListQuery {
             resource: Some(resource.0.to_string()),
+            // What starts earlier is over by then; without this the whole past would be read.
+            from: from.map(|from| from.minus(slots::REACH).micros()),
             to: to.map(Timestamp::micros),
             ends_after: from.map(Timestamp::micros),
             ..ListQuery::default()

@@ -37,7 +37,7 @@ const SLOTS_MAX: usize = 2_000;
 const CLAIMS_MAX: u32 = 20_000;
 /// How far away a claim can matter: buffers reach at most a day beyond a booking, and a booking
 /// lasts at most a week.
-const REACH: Duration = Duration::from_hours(24 * 9);
+pub(super) const REACH: Duration = Duration::from_hours(24 * 9);
 /// The shorter time that is proposed when there are too many claims.
 const SHORTER: Duration = Duration::from_hours(24);
 
@@ -60,6 +60,10 @@ pub(crate) struct Wanted {
 pub(crate) struct Slots {
     /// By start, at most 2000.
     items: Vec<SlotShown>,
+    /// The next free start, when there are more than could be shown: go on with it as `from`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_from: Option<Timestamp>,
     /// The position at which they were free.
     #[schema(value_type = u64)]
     position: Position,
@@ -115,7 +119,7 @@ pub(crate) async fn list(
     let resource = registered(resource.value)?;
     let (position, calendar) = taken(&state, &offering.resource_id.to_string(), span).await?;
     let terms = offering.terms();
-    let free = free_slots(&Search {
+    let mut free = free_slots(&Search {
         resource: &resource,
         terms: &terms,
         calendar: &calendar,
@@ -123,8 +127,11 @@ pub(crate) async fn list(
         to: span.end(),
         now: state.node.clock.now(),
         seats: 1,
-        limit: SLOTS_MAX,
+        // One more than is shown, to know where to go on.
+        limit: SLOTS_MAX.saturating_add(1),
     });
+    let next_from = free.get(SLOTS_MAX).map(|slot| slot.interval.start());
+    free.truncate(SLOTS_MAX);
     let items = free
         .into_iter()
         .map(|slot| SlotShown {
@@ -135,7 +142,7 @@ pub(crate) async fn list(
             seats_left: slot.seats_left,
         })
         .collect();
-    Ok(read::at(position, &Slots { items, position }))
+    Ok(read::at(position, &Slots { items, next_from, position }))
 }
 
 fn registered(document: ResourceDocument) -> Result<Registered, Problem> {
@@ -158,6 +165,8 @@ async fn taken(
 ) -> Result<(Position, Calendar), Problem> {
     let query = ListQuery {
         resource: Some(resource.to_owned()),
+        // What starts earlier is over by then; without this the whole past would be read.
+        from: Some(span.start().minus(REACH.saturating_mul(2)).micros()),
         to: Some(span.end().plus(REACH).micros()),
         ends_after: Some(span.start().minus(REACH).micros()),
         // One more than is looked at: then the list is known to be cut.

@@ -162,8 +162,12 @@ impl Frame {
     /// A topic is heard from now on: everything after `position` will come, and whoever comes back
     /// with the id before anything came misses nothing either.
     pub fn subscribed(topic: &str, position: Position, id: Option<String>) -> Self {
-        let said = Said::Subscribed { topic, position, cursor: id.as_deref() };
-        Self::new(Kind::Subscribed, &said, id.clone())
+        let cursor = id.clone();
+        Self::new(
+            Kind::Subscribed,
+            &Said::Subscribed { topic, position, cursor: cursor.as_deref() },
+            id,
+        )
     }
 
     /// Something changed: in a topic as the client named it, with where to go on after it.
@@ -181,7 +185,8 @@ impl Frame {
 
     /// Read the topic again: what was missed will not come.
     pub fn resync(topic: &str, id: Option<String>) -> Self {
-        Self::new(Kind::Resync, &Said::Resync { topic, cursor: id.as_deref() }, id.clone())
+        let cursor = id.clone();
+        Self::new(Kind::Resync, &Said::Resync { topic, cursor: cursor.as_deref() }, id)
     }
 
     /// Something cannot be done.
