@@ -247,7 +247,8 @@ mod edge {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_the_table_does_not_name_does_not_exist() {
         let node = node(&[], Vec::new()).await;
-        for path in ["/", "/v1/nothing", "/metrics/", "//metrics", "/Metrics", "/problems/nothing"]
+        for path in
+            ["/v1", "/v1/nothing", "/metrics/", "//metrics", "/Metrics", "/problems/nothing"]
         {
             let response = node.get(path, &[]).await;
             assert_eq!(problem(response, path).await, (404, "not_found".to_owned()), "{path}");
