@@ -98,7 +98,7 @@ Examples:
   holdfast man > /usr/local/share/man/man1/holdfast.1")]
     Man,
     /// Print generated documentation.
-    #[command(subcommand, hide = true)]
+    #[command(subcommand)]
     Docs(docs::DocsCommand),
 }
 

@@ -347,6 +347,7 @@ mod cli {
             &["audit", "verify", "--head", "x"][..],
             &["audit", "verify", "--log-url", "memory:"],
             &["config", "check", "--log", "holdfast=loud"],
+            &["config", "check", "--data", BINARY],
             &["replay", "--as-of", "yesterday"],
             &["seed-demo", "--scale", "0"],
             &["seed-demo", "--live", "1000x"],

@@ -52,7 +52,10 @@ impl StartConfirm {
         }
         let same = account.last_key() == Some(&*self.payment_key);
         match &account.stage {
-            Stage::Captured { .. } if same => self.about.answer_captured(world, account).map(Some),
+            // Money that went back pays for nothing any more, whichever authorisation comes now.
+            Stage::Captured { .. } if same || account.goes_back() => {
+                self.about.answer_captured(world, account).map(Some)
+            }
             Stage::Open { declined: Some(code) } if same => {
                 Err(Refusal::PaymentDeclined { code: code.clone() })
             }

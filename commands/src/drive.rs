@@ -111,7 +111,7 @@ impl Driver {
         tries: u32,
         ask: Ask,
     ) -> ConfirmOutcome {
-        let order = request.order;
+        let (order, due) = (request.order, request.amount);
         let answer = bounded(async {
             let known = match ask {
                 Ask::Again => None,
@@ -130,6 +130,9 @@ impl Driver {
         });
         match answer.await {
             Ok(Capture::Captured { transaction, amount }) => {
+                if amount != due {
+                    tracing::warn!(%order, %amount, %due, "another amount was taken: review it");
+                }
                 ConfirmOutcome::Captured { transaction, amount }
             }
             Ok(Capture::Declined { code }) => ConfirmOutcome::Declined { code },
@@ -155,7 +158,10 @@ impl Driver {
         });
         match answer.await {
             Ok(Return::Returned { transaction }) => RefundOutcome::Succeeded { transaction },
-            Ok(Return::Refused { code }) => RefundOutcome::Refused { code },
+            Ok(Return::Refused { code }) => {
+                tracing::warn!(%order, %refund, code, "a refund was refused: the money is owed");
+                RefundOutcome::Refused { code }
+            }
             Err(why) => {
                 let tries = tries.saturating_add(1);
                 complain(&format!("refund {refund} of {order}"), tries, &why);

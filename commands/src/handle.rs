@@ -166,7 +166,12 @@ impl Engine {
                 amount: confirm.amount,
                 started_before: before.is_some(),
             };
-            let mut done = engine.owners.decide(Arc::new(start), request.clone()).await?;
+            let mut asked = request.clone();
+            if before.is_some() {
+                // It was judged when the command was accepted, and the payment has moved since.
+                asked.if_match = None;
+            }
+            let mut done = engine.owners.decide(Arc::new(start), asked).await?;
             // A trial, like a refusal, is answered at once: nobody is asked to pay.
             if let (None, Step::Call(call)) = (&done.answer, done.outcome.step.clone()) {
                 done = engine.driver.for_caller(about, call, request).await?;

@@ -301,6 +301,11 @@ impl Owner {
         }
     }
 
+    /// Forgets everything: it is read again when it is needed.
+    pub fn forget(&mut self) {
+        self.states.clear();
+    }
+
     /// Forgets what is not the owner's own once too much is warm.
     fn cool_down(&mut self) {
         if self.states.len() > WARM_MAX {

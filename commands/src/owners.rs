@@ -1,9 +1,11 @@
 //! The owners of this process: one task per stream that has work, made on demand, gone when idle.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use holdfast_domain::log::StreamId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -50,8 +52,13 @@ impl Owners {
         let (respond, response) = oneshot::channel();
         let stream = use_case.owner();
         self.send(stream, Job { use_case, request, respond })?;
-        response.await.unwrap_or_else(|_owner_stopped| {
-            Err(CommandError::Unavailable("the engine is stopping".to_owned()))
+        response.await.unwrap_or_else(|_unanswered| {
+            let why = if self.tasks.stopping().is_cancelled() {
+                "the engine is stopping"
+            } else {
+                "the decision broke off; the log of this node says why"
+            };
+            Err(CommandError::Unavailable(why.to_owned()))
         })
     }
 
@@ -101,7 +108,15 @@ async fn run(
             () = stopping.cancelled() => return,
         };
         match next {
-            Ok(Some(job)) => owner.serve(job, &mut mailbox).await,
+            Ok(Some(job)) => {
+                let served = AssertUnwindSafe(owner.serve(job, &mut mailbox)).catch_unwind().await;
+                if served.is_err() {
+                    // A defect in one decision must not take those down that wait behind it. What
+                    // the owner knows may be half moved on, so it reads again.
+                    tracing::error!(%stream, "a decision panicked; its group is not answered");
+                    owner.forget();
+                }
+            }
             Ok(None) => return,
             Err(_idle) => {
                 // Senders exist only under this lock, so an empty mailbox stays empty.

@@ -56,6 +56,9 @@ pub enum MoneyError {
     /// Beyond what JSON carries exactly (2^53 - 1 minor units), or below zero.
     #[error("an amount must lie between 0 and 9007199254740991 minor units")]
     OutOfRange,
+    /// More than all of it.
+    #[error("a share must lie between 0 and 10000 basis points")]
+    NoShare,
 }
 
 /// An amount that is not negative, in minor units of its currency.
@@ -209,7 +212,7 @@ impl Bps {
 
     /// `bps` hundredths of a percent.
     pub const fn try_new(bps: u16) -> Result<Self, MoneyError> {
-        if bps <= 10_000 { Ok(Self(bps)) } else { Err(MoneyError::OutOfRange) }
+        if bps <= 10_000 { Ok(Self(bps)) } else { Err(MoneyError::NoShare) }
     }
 
     /// Basis points.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use holdfast_domain::log::Feed;
+use holdfast_domain::log::{Feed, Position};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ pub struct Opening<'a> {
     pub failpoint: Failpoint,
     /// Where it says what it is doing.
     pub status: &'a watch::Sender<Status>,
+    /// Where it says how far the stored views are: those that need no filling are read meanwhile.
+    pub position: &'a watch::Sender<Position>,
 }
 
 impl Opening<'_> {
@@ -40,6 +42,11 @@ impl Opening<'_> {
     ) -> Result<(Follower, Registry), RebuildError> {
         let mut registry = self.store.registry().await?;
         self.follower(&registry, vec![]).recognise().await?;
+        self.position.send_if_modified(|known| {
+            let further = *known < registry.position();
+            *known = registry.position().max(*known);
+            further
+        });
         for generation in &registry.generations.clone() {
             if generation.state == GenerationState::Active && !self.successor(generation) {
                 // Nobody would advance it, so nobody may read it as if it were up to date.

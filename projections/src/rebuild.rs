@@ -140,11 +140,21 @@ impl Rebuilder {
         for known in &registry.generations {
             let begun = known.state == GenerationState::Building && of(known, projector);
             if begun && parked.iter().any(|one| one.generation == known.id) {
-                self.drop_generation(known.id).await?;
+                match self.drop_generation(known.id).await {
+                    // Somebody else dropped it, or did something else with it, in between.
+                    Err(_refused) if !self.is_building(known.id).await? => {}
+                    result => result?,
+                }
                 dropped.push(known.id);
             }
         }
         Ok(dropped)
+    }
+
+    async fn is_building(&self, generation: GenerationId) -> Result<bool, RebuildError> {
+        let registry = self.store.registry().await?;
+        let known = registry.generation(generation);
+        Ok(known.is_some_and(|known| known.state == GenerationState::Building))
     }
 
     /// Brings a generation to where the live views are.

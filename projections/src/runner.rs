@@ -145,6 +145,7 @@ impl Runner {
             page: self.options.page,
             failpoint: self.options.failpoint,
             status: &self.published.status,
+            position: &self.published.position,
         };
         self.look().await?;
         let (mut follower, registry) = match opening.open(stop).await {

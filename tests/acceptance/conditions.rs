@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use holdfast_tests::answer::text;
-use holdfast_tests::caller::{confirm_path, confirmation};
+use holdfast_tests::caller::{confirm_path, confirmation, order_of};
 use holdfast_tests::world::{World, monday};
 use reqwest::Method;
 use serde_json::json;
@@ -43,6 +43,28 @@ async fn a_replay_of_a_success_wins_over_the_revision_that_it_changed() {
     let again = send().await;
     assert_eq!((again.ok(), again.is_replay()), (&first.body, true));
     assert_eq!(again.etag(), first.etag());
+    world.close().await;
+}
+
+/// The same while the outcome is not known: the payment has moved because of this very command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_repeated_with_its_condition_shows_how_it_stands() {
+    let world = World::new().await;
+    let mentor = world.mentor().await;
+    let customer = world.customer(1);
+    let held = customer.reserve(&mentor.o60, &monday("14:00")).await;
+    let booking = held.created();
+    let payment = customer.see(&format!("/v1/payments/{}", order_of(booking))).await;
+    let (path, body) = (confirm_path(booking), confirmation(booking, "sim_lost_after_capture_1"));
+    let send = || {
+        let ask = customer.ask(Method::POST, &path).key("k").json(&body);
+        ask.header("if-match", payment.etag()).send()
+    };
+    assert_eq!(send().await.expect(202)["status"], "checking");
+    let again = send().await;
+    assert_eq!((again.expect(202)["status"].clone(), again.is_replay()), ("checking".into(), true));
+    world.advance(60).await;
+    assert_eq!(send().await.ok()["status"], "confirmed");
     world.close().await;
 }
 

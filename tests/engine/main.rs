@@ -6,6 +6,7 @@ mod ambiguous;
 mod attempts;
 mod clocks;
 mod crowds;
+mod defects;
 mod hands;
 mod index;
 mod logs;

@@ -31,7 +31,8 @@ Examples:
   holdfast audit verify --export log.ndjson --head 1204:9f3c…e1
 
 A node may run on the folder meanwhile. The head that is printed, POSITION:HASH, can be given to
---head the next time: it is what shows a log that was rewritten or cut as a whole.
+--head the next time: it is what shows a log that was rewritten or cut as a whole. The chains are
+over the facts; the answers that were remembered for repeated commands are not in them.
 Exit code 3 says that something does not hold; 4, that an export begins in the middle of the log.")]
 pub struct VerifyArguments {
     /// Verify this export instead of the log; - is standard input. Several are read as one.

@@ -8,6 +8,7 @@ use super::output::{self, Format};
 use super::settings::SettingFlags;
 use crate::config::Config;
 use crate::config::sources::Value;
+use crate::config::stores::{LogStore, ReadStore};
 
 /// What to look at.
 #[derive(Debug, Subcommand)]
@@ -47,6 +48,7 @@ pub fn run(command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check(settings) => {
             let config: Config = settings.load()?;
+            folders(&config)?;
             output::tell(&format!(
                 "the configuration is good: log {}, read models {}, listening on {}",
                 config.log.describe(),
@@ -57,6 +59,27 @@ pub fn run(command: &ConfigCommand) -> Result<(), Failure> {
         }
         ConfigCommand::Show(arguments) => show(arguments),
     }
+}
+
+/// The folders a node would use, or make: what is there of their paths has to be a folder.
+fn folders(config: &Config) -> Result<(), Failure> {
+    let log = match &config.log {
+        LogStore::Sqlite(folder) => Some(folder),
+        LogStore::Memory => None,
+    };
+    let read = match &config.read {
+        ReadStore::Sqlite(folder) => Some(folder),
+        ReadStore::Memory => None,
+    };
+    for folder in [Some(&config.data), log, read].into_iter().flatten() {
+        let there = folder.ancestors().find(|path| path.exists());
+        if let Some(file) = there.filter(|path| !path.is_dir()) {
+            let why =
+                format!("{} cannot be used: {} is no folder", folder.display(), file.display());
+            return Err(Failure::Usage(why));
+        }
+    }
+    Ok(())
 }
 
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {

@@ -99,6 +99,7 @@ fn views(config: &Config) -> Option<String> {
 /// What is left for a person to do.
 fn next(config: &Config) -> Vec<String> {
     let serve = hint::with_all("serve", config);
-    let drop = views(config).map(|views| format!("rm {views}*   (they fill again at the start)"));
+    let drop = views(config)
+        .map(|views| format!("rm {}*   # they fill again at the start", hint::quoted(&views)));
     drop.into_iter().chain([serve]).collect()
 }

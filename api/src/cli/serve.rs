@@ -38,7 +38,10 @@ async fn node(config: Config) -> Result<(), Failure> {
     let drained = tokio::time::timeout(END, running.stop()).await.unwrap_or(false);
     match fatal {
         Some(why) => Err(Failure::Failed(why)),
-        None if drained => Ok(()),
+        None if drained => {
+            tracing::info!("stopped");
+            Ok(())
+        }
         None => Err(Failure::Failed("not everything ended in time".to_owned())),
     }
 }

@@ -46,7 +46,10 @@ pub(crate) struct NewQuote {
     party_size: PartySize,
 }
 
-/// Names a price with its lines and the refund terms. Takes nothing.
+/// Names a price with its lines and the refund terms.
+///
+/// Takes nothing and promises nothing: whether the time or the seats can be had is decided when they
+/// are taken.
 #[utoipa::path(
     tag = "booking",
     request_body = NewQuote,

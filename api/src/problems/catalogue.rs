@@ -57,7 +57,7 @@ problems! {
     TokenSignature "token_signature" 401 "The token's signature is wrong"
         "The token was altered, or signed by somebody else." "Get a fresh token.";
     TokenExpired "token_expired" 401 "The token has expired"
-        "The token's `exp` has passed." "Get a fresh token.";
+        "The token's `exp` has passed, by more than the 30 seconds that clocks may differ." "Get a fresh token.";
     TokenNotYetValid "token_not_yet_valid" 401 "The token is not valid yet"
         "The token's `nbf` lies in the future." "Wait, or check the issuer's clock.";
     TokenClaims "token_claims" 401 "The token's claims are not accepted"
@@ -121,7 +121,7 @@ problems! {
     SessionNotInOffer "session_not_in_offer" 409 "The session belongs to another offering"
         "The session named is not one of this offering." "Choose one of the offering's sessions.";
     CapacityExceeded "capacity_exceeded" 409 "Not enough seats are left"
-        "Fewer seats are left than were asked for; `left` says how many." "Ask for fewer seats, or choose another session.";
+        "More people than fit: `left` says how many seats are left, or `capacity` how many there are in all." "Ask for fewer seats, or choose another session.";
     CapacityBelowSold "capacity_below_sold" 409 "More seats are sold than that"
         "The new capacity is smaller than what is booked." "Choose a larger capacity.";
     InvalidPartySize "invalid_party_size" 422 "A party has at least one person"

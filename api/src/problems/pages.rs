@@ -66,7 +66,8 @@ pub fn markdown() -> String {
     let mut text = String::from(
         "# Problems\n\nEvery error is an RFC 9457 document of type `application/problem+json` \
          with `type`, `title`, `status`, `detail`, `code`, `instance` and `request_id`. The code \
-         is stable; the texts are not. A 422 lists `errors`, each with a JSON pointer and a code. \
+         is stable; the texts are not. Where fields of a body are at fault, `errors` lists them, \
+         each with a JSON pointer and a code. \
          Heads that are not HTTP are answered before routing, with a bare 400 or 431, and the \
          connection is closed.\n\nThis file is generated from the catalogue in \
          `api/src/problems/catalogue.rs` by `holdfast docs problems`.\n\n\

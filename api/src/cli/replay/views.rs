@@ -81,6 +81,7 @@ pub async fn replay(
 async fn empty(feed: &Arc<dyn Feed>, store: &Arc<dyn ReadStore>) -> Result<Follower, Failure> {
     let projectors = Projections::all();
     let status = watch::Sender::new(Status::starting());
+    let known = watch::Sender::new(Position::START);
     let opening = Opening {
         feed,
         store,
@@ -88,6 +89,7 @@ async fn empty(feed: &Arc<dyn Feed>, store: &Arc<dyn ReadStore>) -> Result<Follo
         page: PAGE,
         failpoint: no_failpoint,
         status: &status,
+        position: &known,
     };
     let (mut follower, _registry) = opening.open(&CancellationToken::new()).await?;
     // Nobody is subscribed to a replay.

@@ -252,6 +252,49 @@ async fn a_start_fills_afresh_what_a_defective_build_left_half_filled() {
     }
 }
 
+static FILLING: Barrier = Barrier::new(2);
+static HELD: AtomicBool = AtomicBool::new(true);
+
+/// Waits at the first commit, which is one of a filling, until the test lets it go on.
+fn wait_filling(name: &'static str) {
+    if name == "proj.before_commit" && HELD.swap(false, Ordering::SeqCst) {
+        FILLING.wait();
+        FILLING.wait();
+    }
+}
+
+#[tokio::test]
+async fn views_that_did_not_change_are_read_at_their_position_while_another_is_filled() {
+    let (feed, _late) = log(25);
+    let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+    let head = run_to_head(&feed, &store, Projections::all(), 64).await.position();
+    let options = Options { failpoint: wait_filling, ..options(64) };
+    let runner = runner(&feed, &store, build(9, false), options);
+    let (reader, stop) = (runner.reader(), CancellationToken::new());
+    let until = stop.clone();
+    let running = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(runner.run(until))
+    });
+    FILLING.wait();
+    assert_eq!(reader.position(), head, "nobody has to wait for what is there");
+    let all = Query { limit: 1_000, ..Query::default() };
+    assert_eq!(reader.list("due", all.clone()).await.unwrap().position, head);
+    assert!(reader.list("reservations", all.clone()).await.is_err(), "it is being filled");
+    FILLING.wait();
+    let filled = async {
+        while reader.list("reservations", all.clone()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = filled => {}
+        () = patience() => panic!("it is not filled"),
+    }
+    stop.cancel();
+    running.join().unwrap().unwrap();
+}
+
 static ARMED: AtomicBool = AtomicBool::new(false);
 static MET: Barrier = Barrier::new(2);
 

@@ -51,6 +51,8 @@ impl Counters {
 
     pub(super) fn committed(&self, batches: usize, events: usize, conflicts: usize) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        // A round of many small commits is no commit that does not end.
+        self.begin();
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.batches.fetch_add(number(batches), Ordering::Relaxed);
         self.events.fetch_add(number(events), Ordering::Relaxed);

@@ -49,8 +49,13 @@ pub(crate) async fn run_to_head(
     let head = feed.head().await.unwrap().position;
     let runner = Runner::new(Arc::new(feed.clone()), Arc::clone(store), projectors, options(page));
     let (reader, stop) = (runner.reader(), CancellationToken::new());
+    let mut status = reader.watch_status();
     let watch = async {
-        reader.wait_for(head, patience()).await.unwrap();
+        // Not the position: that of stored views is known before a missing one is filled.
+        tokio::select! {
+            at_head = status.wait_for(|status| status.position >= head) => drop(at_head.unwrap()),
+            () = patience() => panic!("the views do not come to the head"),
+        }
         stop.cancel();
     };
     // A halt shows at once, with its reason.
