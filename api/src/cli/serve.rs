@@ -34,14 +34,15 @@ async fn node(config: Config) -> Result<(), Failure> {
     let running = App::start(config).await.map_err(failure)?;
     tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;
+    end(running, fatal).await
+}
+
+async fn end(running: Running, fatal: Option<String>) -> Result<(), Failure> {
     tracing::info!("stopping");
     let drained = tokio::time::timeout(END, running.stop()).await.unwrap_or(false);
     match fatal {
         Some(why) => Err(Failure::Failed(why)),
-        None if drained => {
-            tracing::info!("stopped");
-            Ok(())
-        }
+        None if drained => Ok(()),
         None => Err(Failure::Failed("not everything ended in time".to_owned())),
     }
 }
