@@ -10,8 +10,10 @@ use crate::{openapi, problems};
 #[command(after_help = "Example:\n  holdfast docs openapi > docs/api/openapi.json")]
 pub enum DocsCommand {
     /// The catalogue of problems, `docs/api/problems.md`.
+    #[command(after_help = "Example:\n  holdfast docs problems > problems.md")]
     Problems,
     /// The API's description, `docs/api/openapi.json`.
+    #[command(after_help = "Example:\n  holdfast docs openapi > openapi.json")]
     Openapi,
 }
 
