@@ -120,7 +120,7 @@ impl Running {
     }
 
     /// What its handlers share.
-    pub fn state(&self) -> &State {
+    pub const fn state(&self) -> &web::Data<State> {
         &self.state
     }
 

@@ -1,6 +1,8 @@
 //! What a subscriber hears: what changes after she came, what changed while she was away, or that
 //! she has to read again.
 
+use holdfast_api::ws::frames::Kind;
+use holdfast_api::ws::subscriber::{Ask, Subscriber};
 use holdfast_domain::actor::Role;
 use holdfast_domain::ids::ReservationId;
 use holdfast_projections::ports::Retention;
@@ -148,6 +150,38 @@ async fn one_who_unsubscribed_hears_no_more_of_it() {
         }
         assert_eq!(heard["topic"], json!(slots), "{heard}");
     }
+    assert!(scene.running.stop().await);
+}
+
+/// What was read but not sent is behind the cursors that a stopping node names: it has to go out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_words_hold_what_was_read_and_not_yet_sent() {
+    let mut scene = Scene::on(&[]).await;
+    let state = scene.running.state().clone();
+    let token = scene.token(person(2), &[Role::Customer]);
+    let caller = state.verifier.verify(&token).await.unwrap();
+    let me = |from| Ask { topics: vec!["me".to_owned()], from, ..Ask::default() };
+    let mut early = Subscriber::new(&state, caller.clone(), None).unwrap();
+    early.subscribe(me(None)).await.unwrap();
+    let cursor = early.next().await.unwrap().id;
+    drop(early);
+    let mut position = scene.book(person(2)).await.1.position;
+    for _ in 0..2 {
+        position = scene.book(person(2)).await.1.position;
+    }
+    let patience = tokio::time::sleep(std::time::Duration::from_secs(10));
+    state.node.reader.wait_for(position, patience).await.unwrap();
+    let mut subscriber = Subscriber::new(&state, caller, None).unwrap();
+    subscriber.subscribe(me(cursor)).await.unwrap();
+    // Six changes were missed and are read at once; one of them is sent.
+    assert_eq!(subscriber.next().await.unwrap().kind, Kind::Subscribed);
+    assert_eq!(subscriber.next().await.unwrap().kind, Kind::Change);
+    let words = subscriber.last_words();
+    let (last, unsent) = words.split_last().unwrap();
+    assert_eq!(last.kind, Kind::Closing);
+    assert_eq!(unsent.len(), 5);
+    assert!(unsent.iter().all(|frame| frame.kind == Kind::Change));
+    drop(subscriber);
     assert!(scene.running.stop().await);
 }
 
