@@ -189,8 +189,11 @@ async fn the_last_words_hold_what_was_read_and_not_yet_sent() {
 async fn a_node_that_stops_says_where_to_go_on() {
     let mut scene = Scene::on(&[]).await;
     let mut customer = scene.customer(2).await;
-    let booking = scene.book(person(2)).await.0;
+    let (booking, answer) = scene.book(person(2)).await;
     let topic = format!("reservation:{booking}");
+    // Its changes are no news to whoever comes when the views show it.
+    let patience = tokio::time::sleep(std::time::Duration::from_secs(10));
+    scene.running.state().node.reader.wait_for(answer.position, patience).await.unwrap();
     customer.listen("me").await;
     customer.listen(&topic).await;
     let stopping = tokio::task::LocalSet::new();
