@@ -150,6 +150,10 @@ impl Opening<'_> {
             .tolerating_parked();
         rebuilder.drop_spoilt(projector.as_ref()).await?;
         let registry = self.store.registry().await?;
+        if registry.active(projector.name()).is_some_and(|active| self.folds(active)) {
+            // Another runner filled it in this moment: a second filling would make cursors too old.
+            return Ok(registry);
+        }
         let generation = match self.started(projector.as_ref(), &registry).await? {
             Some(started) => started,
             None => self.build(projector.as_ref(), &registry).await?,
