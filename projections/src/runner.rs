@@ -163,9 +163,11 @@ impl Runner {
         // Another runner may have committed what this one never saw.
         self.published.cache.clear(follower.position());
         self.published.registry.send_replace(Some(Arc::new(registry)));
+        // Before it is seen to run, and from the start: a node that restarts often, or is stopped
+        // at once, trims all the same.
+        let mut trimmed = self.trim(&follower, Position::START).await?;
         self.publish(&follower, None);
-        // From the start: a node that restarts often trims all the same.
-        let (mut trimmed, mut looked) = (Position::START, Instant::now());
+        let mut looked = Instant::now();
         while !stop.is_cancelled() {
             let Some(events) =
                 stop.run_until_cancelled(follower.read(self.options.page, None)).await
