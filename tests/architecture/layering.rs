@@ -1,6 +1,7 @@
 //! Who may depend on whom: domain on nobody; commands and projections on domain; an adapter on the
-//! port's crate, on domain and on what adapters share, which depends on nobody; only the edge names adapters. Databases stay in adapters, HTTP stays
-//! at the edge, and there is one binary.
+//! port's crate, on domain and on what adapters share, which depends on nobody; only the edge names
+//! adapters. What tests are furnished with is for tests. Databases stay in adapters, HTTP stays at
+//! the edge, and there is one binary.
 
 use std::path::Path;
 
@@ -39,7 +40,7 @@ fn layer(folder: &str) -> Option<Layer> {
         ["commands" | "projections"] => Some(Layer::Core),
         ["adapters", _] => Some(Layer::Shared),
         ["api"] => Some(Layer::Edge),
-        ["tests"] => Some(Layer::Tests),
+        ["tests", ..] => Some(Layer::Tests),
         [core @ ("commands" | "projections"), "adapters", _] => {
             Some(Layer::Adapter { of: format!("holdfast-{core}") })
         }
@@ -78,6 +79,9 @@ fn may_use(layer: &Layer, used: &Dependency, packages: &[Package], root: &Path) 
         Some(target) => {
             let target_layer = self::layer(&folder(target, root));
             let adapter = matches!(target_layer, Some(Layer::Adapter { .. }));
+            if target_layer == Some(Layer::Tests) {
+                return *layer == Layer::Tests || in_tests && *layer != Layer::Domain;
+            }
             match layer {
                 Layer::Domain | Layer::Shared => false,
                 Layer::Core => target_layer == Some(Layer::Domain) || (in_tests && adapter),
@@ -148,7 +152,8 @@ fn healthy() -> Vec<Package> {
             ],
             None,
         ),
-        package("adapters/sqlite", &[("sqlx", "normal")], None),
+        package("adapters/sqlite", &[("sqlx", "normal"), ("holdfast-stores", "dev")], None),
+        package("tests/stores", &[("sqlx", "normal")], None),
         package(
             "api",
             &[("holdfast-eventlog", "normal"), ("actix-web", "normal")],
@@ -176,6 +181,8 @@ fn each_planted_dependency_is_found() {
         ("commands", "holdfast-sqlite", "normal"),
         ("adapters/sqlite", "holdfast-domain", "normal"),
         ("adapters/sqlite", "actix-web", "normal"),
+        ("adapters/sqlite", "holdfast-stores", "normal"),
+        ("domain", "holdfast-stores", "dev"),
     ] {
         let mut packages = healthy();
         let position = packages

@@ -1,0 +1,146 @@
+//! A few connections to the database that can be written, each looked at before it is handed out.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use sqlx::{Connection as _, Row as _, Transaction};
+
+use crate::connect::Address;
+use crate::durable::{self, NotDurable};
+
+/// How long a connection is waited for before the database counts as unavailable: whoever asked has
+/// to be told so within two seconds.
+pub const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Why a database is not entered.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It acknowledges what a loss of power takes back.
+    #[error(transparent)]
+    NotDurable(#[from] NotDurable),
+    /// None of its hosts can be written.
+    #[error("no host of {address} can be written: {why}")]
+    NoPrimary {
+        /// Which database.
+        address: Address,
+        /// What the last host said.
+        why: String,
+    },
+    /// It said no.
+    #[error(transparent)]
+    Refused(#[from] sqlx::Error),
+}
+
+/// The database that can be written.
+#[derive(Debug, Clone)]
+pub struct Database {
+    address: Address,
+    pool: PgPool,
+}
+
+impl Database {
+    /// Finds the host that can be written, and refuses it when it acknowledges what is not durable.
+    pub async fn connect(address: Address, connections: u32) -> Result<Self, DatabaseError> {
+        let (primary, mut connection) = primary(&address).await?;
+        durable::refuse(&mut connection).await?;
+        drop(connection.close().await);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            // It asks the same, and notices more.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(outside(connection)))
+            .connect_lazy_with(primary);
+        Ok(Self { address, pool })
+    }
+
+    /// Where it is, without its password.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A connection that is in no transaction.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(connection),
+            Err(why) if self.address.hosts().len() < 2 => Err(why),
+            Err(why) => {
+                // The primary may have moved to another host.
+                let Ok((primary, _connection)) = primary(&self.address).await else {
+                    return Err(why);
+                };
+                self.pool.set_connect_options(primary);
+                self.pool.acquire().await
+            }
+        }
+    }
+
+    /// A transaction; it is taken back when it is dropped.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        Transaction::begin(self.acquire().await?, None).await
+    }
+
+    /// Closes the connections, after what they are doing.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Whether a connection is in no transaction. One whose `begin` was cancelled is inside one without
+/// knowing it: what it acknowledges next, nobody else would ever see (sqlx issue 4385).
+async fn outside(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // One simple statement: outside of a transaction it begins with the statement.
+    let row = sqlx::raw_sql("SELECT transaction_timestamp() = statement_timestamp()")
+        .fetch_one(connection)
+        .await?;
+    row.try_get(0)
+}
+
+/// The first host that can be written, and a connection to it.
+async fn primary(address: &Address) -> Result<(PgConnectOptions, PgConnection), DatabaseError> {
+    let mut why = "no host is named".to_owned();
+    for host in address.hosts() {
+        match writable(host).await {
+            Ok(Some(connection)) => return Ok((host.clone(), connection)),
+            Ok(None) => why = format!("{}:{} is a standby", host.get_host(), host.get_port()),
+            Err(refused) => why = refused.to_string(),
+        }
+    }
+    Err(DatabaseError::NoPrimary { address: address.clone(), why })
+}
+
+async fn writable(host: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::Error> {
+    let mut connection = PgConnection::connect_with(host).await?;
+    let standby: bool =
+        sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await?;
+    Ok((!standby).then_some(connection))
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_test_stores::postgres;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_was_left_in_a_transaction_is_not_handed_out() {
+        let Some(schema) = postgres("connections").await else { return };
+        let database = Database::connect(schema.url().parse().unwrap(), 1).await.unwrap();
+        let pid = async |connection: &mut PgConnection| -> i32 {
+            let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
+            pid.fetch_one(connection).await.unwrap()
+        };
+        let mut left = database.acquire().await.unwrap();
+        // As after a cancelled `begin`: the server is in a transaction, the client does not know.
+        sqlx::raw_sql("BEGIN").execute(&mut *left).await.unwrap();
+        let before = pid(&mut left).await;
+        drop(left);
+        let mut next = database.acquire().await.unwrap();
+        assert_ne!(pid(&mut next).await, before);
+        assert!(outside(&mut next).await.unwrap());
+        let clean = pid(&mut next).await;
+        drop(next);
+        assert_eq!(pid(&mut database.acquire().await.unwrap()).await, clean);
+    }
+}

@@ -1,0 +1,11 @@
+//! What the adapters over PostgreSQL share: connections that are looked at before they are handed
+//! out, and settings without which nothing may be acknowledged. Knows no table, no port and no fact.
+#![warn(missing_docs, clippy::future_not_send)]
+
+mod connect;
+mod database;
+mod durable;
+
+pub use connect::{Address, AddressError};
+pub use database::{Database, DatabaseError, PATIENCE};
+pub use durable::{NotDurable, settings};

@@ -1,0 +1,103 @@
+//! The databases that tests run on, each test in a part of its own, and the account of which were
+//! there. `scripts/services` starts both databases; without their addresses a test that needs one
+//! says so and is left out, unless `HOLDFAST_TEST_STORES_REQUIRED` is set, as in the pipeline.
+#![warn(missing_docs)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "furnishing of tests fails by panicking, and says what it runs on"
+)]
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";
+const REDIS: &str = "HOLDFAST_TEST_REDIS_URL";
+const KURRENTDB: &str = "HOLDFAST_TEST_KURRENTDB_URL";
+const REQUIRED: &str = "HOLDFAST_TEST_STORES_REQUIRED";
+const EXERCISED: &str = "HOLDFAST_EXERCISED";
+
+/// Notes that a suite ran on a store, for the summary of `scripts/test`.
+pub fn exercised(store: &str, suite: &str) {
+    note(&format!("exercised: {store} {suite}"));
+}
+
+/// Notes that a suite did not run on a store, and why.
+///
+/// # Panics
+/// When every store is required to be there.
+pub fn left_out(store: &str, suite: &str, why: &str) {
+    assert!(std::env::var_os(REQUIRED).is_none(), "{suite} needs {store}: {why}");
+    note(&format!("left out: {store} {suite}: {why}"));
+}
+
+fn note(line: &str) {
+    println!("{line}");
+    if let Some(path) = std::env::var_os(EXERCISED) {
+        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+}
+
+fn address(variable: &str, store: &str, suite: &str) -> Option<String> {
+    let address = std::env::var(variable).ok().filter(|address| !address.is_empty());
+    match &address {
+        Some(_) => exercised(store, suite),
+        None => left_out(store, suite, &format!("{variable} is not set")),
+    }
+    address
+}
+
+/// A schema of its own in the PostgreSQL that tests are given; none when they are given none. It is
+/// left behind: the database is a throwaway one.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    url: String,
+}
+
+impl Schema {
+    /// The address of a database in which this is the only schema that is seen.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// An empty schema, for a suite.
+///
+/// # Panics
+/// When the database that was named does not answer.
+pub async fn postgres(suite: &str) -> Option<Schema> {
+    let address = address(POSTGRES, "postgres", suite)?;
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let mut connection =
+        PgConnection::connect(&address).await.unwrap_or_else(|why| panic!("{POSTGRES}: {why}"));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let joint = if address.contains('?') { '&' } else { '?' };
+    Some(Schema { url: format!("{address}{joint}options[search_path]={name}") })
+}
+
+/// The address of the Redis that tests are given, for a suite. It is shared: keys carry the epoch of
+/// a log, which no two tests share.
+pub fn redis(suite: &str) -> Option<String> {
+    address(REDIS, "redis", suite)
+}
+
+/// The address of a real KurrentDB, when tests are given one. There is none to start here, so it is
+/// never required.
+pub fn kurrentdb(suite: &str) -> Option<String> {
+    let address = std::env::var(KURRENTDB).ok().filter(|address| !address.is_empty());
+    match &address {
+        Some(_) => exercised("kurrentdb", suite),
+        None => note(&format!("left out: kurrentdb {suite}: {KURRENTDB} is not set")),
+    }
+    address
+}
