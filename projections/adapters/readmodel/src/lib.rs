@@ -1,10 +1,12 @@
 //! Where the views are kept. [`SqliteReadStore`] is the default; [`MemoryReadStore`] is an adapter
-//! like any other and passes the same suite. Deliberately not here: what a view is.
+//! like any other and passes the same suite. [`redis::RedisCache`] is a cache in front of them, which
+//! nodes share. Deliberately not here: what a view is.
 #![warn(missing_docs, clippy::future_not_send)]
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod memory;
+pub mod redis;
 pub mod sqlite;
 
 pub use memory::MemoryReadStore;
