@@ -8,6 +8,7 @@ pub mod consent;
 pub mod docs;
 pub mod events;
 pub mod failure;
+pub mod health;
 pub mod hint;
 pub mod log;
 pub mod man;
@@ -86,6 +87,8 @@ enum Command {
     Migrate(migrate::MigrateCommand),
     /// Fill a running node with demonstration data.
     SeedDemo(seed_demo::SeedArguments),
+    /// Say whether a running node is ready.
+    Health(health::HealthArguments),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -132,6 +135,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         Some(Command::Log(command)) => log::run(&command),
         Some(Command::Migrate(command)) => migrate::run(&command),
         Some(Command::SeedDemo(arguments)) => seed_demo::run(&arguments),
+        Some(Command::Health(arguments)) => health::run(&arguments),
         Some(Command::Config(command)) => config::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
         Some(Command::Man) => man::run(),

@@ -10,15 +10,15 @@ pub mod stores;
 
 use std::net::{AddrParseError, IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use holdfast_domain::time::Timestamp;
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use self::rate::Rate;
 use self::sources::{Resolved, Sources};
-use self::stores::{LogStore, ReadStore};
+use self::stores::{LogStore, ReadStore, StoreUrl};
 
 /// Why a configuration was refused: which setting, where it came from, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -132,6 +132,10 @@ pub struct Config {
     pub log: LogStore,
     /// The read models.
     pub read: ReadStore,
+    /// The cache and the rate limits that nodes share.
+    pub redis: Option<StoreUrl>,
+    /// How long an answer stays in the shared cache.
+    pub cached_for: Duration,
     /// Whose tokens are accepted.
     pub tokens: Tokens,
     /// Who answers for payments.
@@ -144,8 +148,8 @@ pub struct Config {
     pub log_filter: String,
     /// Web origins that may call from a browser, beyond the node's own.
     pub cors_origins: Vec<String>,
-    /// Addresses whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -165,10 +169,7 @@ impl Config {
 
     fn from_resolved(resolved: &Resolved) -> Result<Self, ConfigError> {
         let data: PathBuf = resolved.parse("data")?;
-        resolved.refuse_if_set(
-            "redis-url",
-            "this build keeps cache and fan-out in process; leave the setting out",
-        )?;
+        let log = resolved.with("log-url", |text| LogStore::parse(text, &data))?;
         resolved.with("role", |text| match text {
             "all" => Ok(()),
             "api" | "worker" => Err("this build runs everything in one node; use all".to_owned()),
@@ -179,8 +180,12 @@ impl Config {
                 let wanted = "an address and a port, for example 127.0.0.1:8080";
                 text.parse().map_err(|_why: AddrParseError| wanted.to_owned())
             })?,
-            log: resolved.with("log-url", |text| LogStore::parse(text, &data))?,
-            read: resolved.with("read-url", |text| ReadStore::parse(text, &data))?,
+            read: resolved.with("read-url", |text| ReadStore::parse(text, &log, &data))?,
+            redis: resolved.optional("redis-url", |text| {
+                holdfast_redis::check(text).map_err(|why| why.to_string())?;
+                Ok(StoreUrl::new(text))
+            })?,
+            cached_for: resolved.bounded("cache-seconds", 1, 86_400).map(Duration::from_secs)?,
             tokens: tokens(resolved)?,
             payments: resolved.with("payments", |text| match text {
                 "simulator" => Ok(Payments::Simulator),
@@ -202,10 +207,9 @@ impl Config {
                 filter.map(|_taken| text.to_owned()).map_err(|why| why.to_string())
             })?,
             cors_origins: resolved.list("cors-origins", origin)?,
-            trusted_proxies: resolved.list("trusted-proxies", |text| {
-                IpAddr::from_str(text).map_err(|why| format!("`{text}`: {why}"))
-            })?,
+            trusted_proxies: resolved.list("trusted-proxies", network)?,
             limits: limits(resolved)?,
+            log,
             data,
         };
         config.judge()?;
@@ -260,6 +264,13 @@ fn limits(resolved: &Resolved) -> Result<Limits, ConfigError> {
     })
 }
 
+/// A network as it is configured: an address, or an address and how many of its bits count.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    let address = |_not_a_network| text.parse::<IpAddr>().map(IpNet::from);
+    let wanted = |_why| format!("`{text}` is neither an address nor a network like 10.0.0.0/8");
+    text.parse::<IpNet>().or_else(address).map_err(wanted)
+}
+
 fn not_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -297,11 +308,9 @@ mod tests {
     #[test]
     fn what_this_build_does_not_support_is_refused_with_what_it_does() {
         for (name, value, says) in [
-            ("log-url", "postgres://localhost/x", "sqlite:"),
-            ("log-url", "kurrentdb://localhost", "memory:"),
-            ("log-url", "esdb://localhost", "memory:"),
-            ("read-url", "postgres://localhost/x", "sqlite:"),
-            ("redis-url", "redis://localhost", "in process"),
+            ("log-url", "mysql://localhost/x", "postgres://"),
+            ("read-url", "kurrentdb://localhost", "postgres://"),
+            ("redis-url", "localhost:6379", "redis://"),
             ("payments", "toss", "simulator"),
         ] {
             let why = load(&[(name, value)]).unwrap_err().to_string();
@@ -328,7 +337,7 @@ mod tests {
             ("address-rate", "fast"),
             ("cors-origins", "*"),
             ("cors-origins", "https://a.example/path"),
-            ("trusted-proxies", "10.0.0.0/8"),
+            ("trusted-proxies", "10.0.0.0/40"),
             ("jwks-url", "http://keys.example/jwks.json"),
             ("jwt-issuer", ""),
             ("log", "holdfast=loud"),

@@ -3,6 +3,7 @@
 //! over what was read, and is shown to find a planted violation before it is believed.
 
 mod catalogue;
+mod containers;
 mod free_text;
 mod layering;
 mod licences;

@@ -42,6 +42,11 @@ impl fmt::Debug for Redis {
     }
 }
 
+/// Whether an address is one of Redis.
+pub fn check(address: &str) -> Result<(), AddressError> {
+    Client::open(address).map(drop).map_err(|why| AddressError(why.to_string()))
+}
+
 /// A script, by its text.
 pub fn script(text: &str) -> Script {
     Script::new(text)

@@ -7,7 +7,7 @@ mod connection;
 mod hints;
 mod limits;
 
-pub use connection::{AddressError, Gone, Redis, script};
+pub use connection::{AddressError, Gone, Redis, check, script};
 pub use hints::hear;
 pub use limits::{Limits, Verdict};
 pub use redis::{Script, ScriptInvocation};

@@ -65,11 +65,11 @@ pub fn run(command: &ConfigCommand) -> Result<(), Failure> {
 fn folders(config: &Config) -> Result<(), Failure> {
     let log = match &config.log {
         LogStore::Sqlite(folder) => Some(folder),
-        LogStore::Memory => None,
+        LogStore::Postgres(_) | LogStore::KurrentDb(_) | LogStore::Memory => None,
     };
     let read = match &config.read {
         ReadStore::Sqlite(folder) => Some(folder),
-        ReadStore::Memory => None,
+        ReadStore::Postgres(_) | ReadStore::Memory => None,
     };
     for folder in [Some(&config.data), log, read].into_iter().flatten() {
         let there = folder.ancestors().find(|path| path.exists());

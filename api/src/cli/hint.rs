@@ -51,13 +51,30 @@ fn stores(config: &Config) -> Vec<String> {
     let log = match &config.log {
         LogStore::Sqlite(folder) => address(folder, config),
         LogStore::Memory => Some("memory:".to_owned()),
+        LogStore::Postgres(_) | LogStore::KurrentDb(_) => None,
     };
     let read = match &config.read {
         ReadStore::Sqlite(folder) => address(folder, config),
         ReadStore::Memory => Some("memory:".to_owned()),
+        ReadStore::Postgres(_) => None,
     };
     let given = [("--log-url", log), ("--read-url", read)].into_iter();
     given.filter_map(|(flag, url)| Some([flag.to_owned(), url?])).flatten().collect()
+}
+
+/// The variables that a shell needs before the commands: the address of a database may hold a
+/// password, and is not shown.
+pub fn variables(config: &Config) -> Vec<&'static str> {
+    let log = match &config.log {
+        LogStore::Postgres(_) | LogStore::KurrentDb(_) => Some("HOLDFAST_LOG_URL"),
+        LogStore::Sqlite(_) | LogStore::Memory => None,
+    };
+    let read = match &config.read {
+        ReadStore::Postgres(_) if config.read.is_beside(&config.log) => None,
+        ReadStore::Postgres(_) => Some("HOLDFAST_READ_URL"),
+        ReadStore::Sqlite(_) | ReadStore::Memory => None,
+    };
+    log.into_iter().chain(read).collect()
 }
 
 /// The address of a SQLite folder that is not the data folder itself.

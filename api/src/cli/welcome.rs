@@ -90,19 +90,18 @@ fn next(config: &Config, url: &str) -> Vec<String> {
         format!("  curl -H \"Authorization: Bearer $TOKEN\" {url}/v1/offerings"),
         format!("  {}", hint::with_all(&seed, config)),
     ];
-    lines.push(match &config.log {
-        LogStore::Sqlite(_) => format!("  {}", hint::with_stores("events tail -f", config)),
-        LogStore::Memory => "  The log is in memory: no other process can read it.".to_owned(),
+    let kept = config.log != LogStore::Memory;
+    lines.push(match kept {
+        true => format!("  {}", hint::with_stores("events tail -f", config)),
+        false => "  The log is in memory: no other process can read it.".to_owned(),
     });
-    lines.push(
-        match &config.log {
-            LogStore::Sqlite(_) => {
-                "  Ctrl-C stops the node; nothing that was acknowledged is lost."
-            }
-            LogStore::Memory => "  Ctrl-C stops the node, and everything is gone.",
-        }
-        .to_owned(),
-    );
+    for variable in hint::variables(config) {
+        lines.push(format!("  (with {variable} set there as it is here)"));
+    }
+    lines.push(match kept {
+        true => "  Ctrl-C stops the node; nothing that was acknowledged is lost.".to_owned(),
+        false => "  Ctrl-C stops the node, and everything is gone.".to_owned(),
+    });
     lines
 }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::ConfigError;
 use super::settings::{SETTINGS, Setting, find, nearest};
+use super::stores::masked;
 
 /// The file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "holdfast.toml";
@@ -61,15 +62,7 @@ pub struct Value {
 impl Value {
     /// The text as it may be shown: without the password of an address.
     pub fn masked(&self) -> String {
-        let Some((scheme, rest)) = self.text.split_once("://") else { return self.text.clone() };
-        let host = rest.split('/').next().unwrap_or(rest);
-        match host.rsplit_once('@') {
-            Some((secret, _)) => {
-                let after = rest.strip_prefix(secret).unwrap_or_default();
-                format!("{scheme}://***{after}")
-            }
-            None => self.text.clone(),
-        }
+        masked(&self.text)
     }
 }
 
@@ -219,11 +212,6 @@ impl Resolved {
             items.map(&interpret).collect()
         };
         self.with(name, items)
-    }
-
-    /// Refuses a setting that this build cannot honour.
-    pub fn refuse_if_set(&self, name: &'static str, why: &str) -> Result<(), ConfigError> {
-        self.with(name, |text| if text.is_empty() { Ok(()) } else { Err(why.to_owned()) })
     }
 }
 

@@ -47,14 +47,14 @@ async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>,
     request.extensions_mut().insert(row);
     let socket = request.peer_addr().map(|address| address.ip());
     let address = peer::address(socket, request.headers(), &state.config.trusted_proxies);
-    let share = state.limits.address(row.rate, address)?;
+    let share = state.limits.address(row.rate, address).await?;
     let allowed = match row.access {
         Access::Public => return Ok(share),
         Access::LocalOr(_) if peer::is_local(socket, request.headers()) => return Ok(share),
         Access::LocalOr(roles) | Access::Roles(roles) => roles,
     };
     let caller: Caller = state.verifier.verify(bearer(request.headers())?).await?;
-    let share = state.limits.principal(caller.principal)?;
+    let share = state.limits.principal(caller.principal).await?;
     require_role(&caller, allowed)?;
     request.extensions_mut().insert(caller);
     Ok(Some(share))

@@ -1,7 +1,8 @@
-//! Rate limits: a leaky bucket per key (GCRA), for a bounded number of keys. When more keys arrive
-//! than are kept, the one not seen for longest starts again with a full share.
+//! Rate limits: a leaky bucket per key (GCRA). Nodes that have a Redis share their buckets. Without
+//! one, or while it does not answer, each node counts for itself, for a bounded number of keys: when
+//! more arrive than are kept, the one not seen for longest starts again with a full share.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use holdfast_domain::ids::PrincipalId;
+use holdfast_redis::{Limits as SharedBuckets, Verdict};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
@@ -46,49 +48,66 @@ impl Share {
 
 /// Buckets of one kind of key.
 pub struct Buckets<K> {
+    kind: &'static str,
     rate: Rate,
+    shared: Option<SharedBuckets>,
     by_key: Cache<K, Arc<Bucket>>,
     clock: DefaultClock,
 }
 
 impl<K> Debug for Buckets<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Buckets").field("rate", &self.rate).finish_non_exhaustive()
+        let mut shown = f.debug_struct("Buckets");
+        shown.field("kind", &self.kind).field("rate", &self.rate).finish_non_exhaustive()
     }
 }
 
-impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
-    /// Buckets that fill at a rate.
-    pub fn new(rate: Rate) -> Self {
+impl<K: Hash + Eq + Display + Send + Sync + 'static> Buckets<K> {
+    /// Buckets of a kind that fill at a rate, shared with other nodes or not.
+    pub fn new(kind: &'static str, rate: Rate, shared: Option<SharedBuckets>) -> Self {
         let by_key = Cache::builder()
             .max_capacity(KEYS_MAX)
             .eviction_policy(EvictionPolicy::lru())
             // A bucket that was not touched for a period is full again: it need not be kept.
             .time_to_idle(rate.period())
             .build();
-        Self { rate, by_key, clock: DefaultClock::default() }
+        Self { kind, rate, shared, by_key, clock: DefaultClock::default() }
     }
 
     /// Takes one from the key's bucket.
-    pub fn take(&self, key: K) -> Result<Share, Problem> {
-        let bucket = self.by_key.get_with(key, || Arc::new(bucket(self.rate)));
-        let limit = self.rate.count().get();
-        match bucket.check() {
-            Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                let used = limit.saturating_sub(remaining);
-                let interval = interval(self.rate);
-                Ok(Share { limit, remaining, reset_seconds: ceil(interval.saturating_mul(used)) })
+    pub async fn take(&self, key: K) -> Result<Share, Problem> {
+        let burst = self.rate.count().get();
+        let verdict = match &self.shared {
+            Some(shared) => {
+                let name = format!("{}:{key}", self.kind);
+                shared.take(&name, interval(self.rate), burst).await.ok()
             }
-            Err(until) => {
-                let seconds = ceil(until.wait_time_from(self.clock.now())).max(1);
-                let share = Share { limit, remaining: 0, reset_seconds: seconds };
+            None => None,
+        };
+        match verdict.unwrap_or_else(|| self.alone(key)) {
+            Verdict::Allowed { remaining } => {
+                let used = burst.saturating_sub(remaining);
+                let reset_seconds = ceil(interval(self.rate).saturating_mul(used));
+                Ok(Share { limit: burst, remaining, reset_seconds })
+            }
+            Verdict::Refused { wait } => {
+                let seconds = ceil(wait).max(1);
+                let share = Share { limit: burst, remaining: 0, reset_seconds: seconds };
                 let refused = Problem::new(Code::RateLimited).retry_after(seconds);
                 Err(share
                     .headers()
                     .into_iter()
                     .fold(refused, |refused, (name, value)| refused.header(name, value)))
             }
+        }
+    }
+
+    /// This node's own judgement.
+    fn alone(&self, key: K) -> Verdict {
+        let bucket = self.by_key.get_with(key, || Arc::new(bucket(self.rate)));
+        match bucket.check() {
+            Ok(state) => Verdict::Allowed { remaining: state.remaining_burst_capacity() },
+            Err(until) => Verdict::Refused { wait: until.wait_time_from(self.clock.now()) },
         }
     }
 }
@@ -128,57 +147,92 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// As configured.
-    pub fn new(limits: &Limits) -> Self {
+    /// As configured, shared with other nodes or not.
+    pub fn new(limits: &Limits, shared: Option<SharedBuckets>) -> Self {
         Self {
-            addresses: Buckets::new(limits.address_rate),
-            sign_ins: Buckets::new(limits.sign_in_rate),
-            principals: Buckets::new(limits.principal_rate),
+            addresses: Buckets::new("address", limits.address_rate, shared.clone()),
+            sign_ins: Buckets::new("sign-in", limits.sign_in_rate, shared.clone()),
+            principals: Buckets::new("principal", limits.principal_rate, shared),
         }
     }
 
     /// Counts a request under its address.
-    pub fn address(&self, class: RateClass, address: IpAddr) -> Result<Option<Share>, Problem> {
+    pub async fn address(
+        &self,
+        class: RateClass,
+        address: IpAddr,
+    ) -> Result<Option<Share>, Problem> {
+        let network = super::peer::network(address);
         match class {
             RateClass::Free => Ok(None),
-            RateClass::Normal => self.addresses.take(super::peer::network(address)).map(Some),
-            RateClass::SignIn => self.sign_ins.take(super::peer::network(address)).map(Some),
+            RateClass::Normal => self.addresses.take(network).await.map(Some),
+            RateClass::SignIn => self.sign_ins.take(network).await.map(Some),
         }
     }
 
     /// Counts a request under its caller.
-    pub fn principal(&self, principal: PrincipalId) -> Result<Share, Problem> {
-        self.principals.take(principal)
+    pub async fn principal(&self, principal: PrincipalId) -> Result<Share, Problem> {
+        self.principals.take(principal).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use holdfast_redis::Redis;
+
     use super::*;
 
-    #[test]
-    fn the_one_too_many_is_told_when_to_come_back() {
-        let buckets = Buckets::new("3/60s".parse().unwrap());
-        let remaining: Vec<_> = (0..3).map(|_| buckets.take("a").unwrap().remaining).collect();
+    fn buckets<K>(rate: &str, shared: Option<SharedBuckets>) -> Buckets<K>
+    where
+        K: Hash + Eq + Display + Send + Sync + 'static,
+    {
+        Buckets::new("test", rate.parse().unwrap(), shared)
+    }
+
+    async fn the_one_too_many(buckets: Buckets<&'static str>) {
+        let mut remaining = Vec::new();
+        for _ in 0..3 {
+            remaining.push(buckets.take("a").await.unwrap().remaining);
+        }
         assert_eq!(remaining, [2, 1, 0]);
-        let refused = buckets.take("a").unwrap_err();
+        let refused = buckets.take("a").await.unwrap_err();
         assert_eq!(refused.status(), 429);
         let answer = actix_web::ResponseError::error_response(&refused);
         let after: u64 =
             answer.headers().get("retry-after").unwrap().to_str().unwrap().parse().unwrap();
         assert!((1..=20).contains(&after), "{after}");
         assert_eq!(answer.headers().get("ratelimit-remaining").unwrap(), "0");
-        assert!(buckets.take("b").is_ok(), "others are not concerned");
+        assert!(buckets.take("b").await.is_ok(), "others are not concerned");
+    }
+
+    #[tokio::test]
+    async fn the_one_too_many_is_told_when_to_come_back() {
+        the_one_too_many(buckets("3/60s", None)).await;
+    }
+
+    #[tokio::test]
+    async fn so_it_is_where_nodes_share_their_buckets() {
+        let Some(address) = holdfast_test_stores::redis("rate limits") else { return };
+        let redis = Redis::open(&address).await.unwrap();
+        let shared = SharedBuckets::new(redis, holdfast_test_stores::unique("limits:"));
+        the_one_too_many(buckets("3/60s", Some(shared))).await;
+    }
+
+    #[tokio::test]
+    async fn while_redis_does_not_answer_a_node_counts_for_itself() {
+        let redis = Redis::open("redis://127.0.0.1:1").await.unwrap();
+        the_one_too_many(buckets("3/60s", Some(SharedBuckets::new(redis, String::new())))).await;
     }
 
     #[test]
     fn the_number_of_keys_is_bounded() {
-        let buckets = Buckets::new("1/60s".parse().unwrap());
+        let buckets = buckets("1/60s", None);
         for key in 0..KEYS_MAX + 5_000 {
-            drop(buckets.take(key));
+            buckets.alone(key);
         }
         buckets.by_key.run_pending_tasks();
         assert!(buckets.by_key.entry_count() <= KEYS_MAX);
-        assert!(buckets.take(KEYS_MAX + 4_999).is_err(), "a recent key is still counted");
+        let again = buckets.alone(KEYS_MAX + 4_999);
+        assert!(matches!(again, Verdict::Refused { .. }), "a recent key is still counted");
     }
 }

@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::HeaderMap;
+use ipnet::IpNet;
 
 /// The address that a request is counted under.
-pub fn address(socket: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+pub fn address(socket: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = socket.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).to_canonical();
     let forwarded: Vec<&str> = headers
         .get_all("x-forwarded-for")
@@ -14,7 +15,7 @@ pub fn address(socket: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) 
         .flat_map(|value| value.split(','))
         .collect();
     for hop in forwarded.iter().rev() {
-        if !trusted.contains(&address) {
+        if !trusted.iter().any(|network| network.contains(&address)) {
             break;
         }
         match hop.trim().parse::<IpAddr>() {
@@ -53,7 +54,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         let name = HeaderName::from_static("x-forwarded-for");
         headers.insert(name, HeaderValue::from_static(forwarded));
-        let trusted: Vec<IpAddr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        let trusted: Vec<IpNet> =
+            trusted.iter().map(|text| crate::config::network(text).unwrap()).collect();
         address(Some(socket.parse().unwrap()), &headers, &trusted).to_string()
     }
 
@@ -62,6 +64,8 @@ mod tests {
         assert_eq!(seen("9.9.9.9", "127.0.0.1", &[]), "9.9.9.9");
         assert_eq!(seen("10.0.0.1", "1.1.1.1, 2.2.2.2", &["10.0.0.1"]), "2.2.2.2");
         assert_eq!(seen("10.0.0.1", "1.1.1.1, 10.0.0.2", &["10.0.0.1", "10.0.0.2"]), "1.1.1.1");
+        assert_eq!(seen("10.0.0.1", "1.1.1.1, 10.0.0.2", &["10.0.0.0/24"]), "1.1.1.1");
+        assert_eq!(seen("10.0.1.1", "1.1.1.1", &["10.0.0.0/24"]), "10.0.1.1");
         assert_eq!(seen("10.0.0.1", "rubbish", &["10.0.0.1"]), "10.0.0.1");
         assert_eq!(seen("::ffff:9.9.9.9", "1.1.1.1", &[]), "9.9.9.9");
     }

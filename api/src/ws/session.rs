@@ -136,7 +136,7 @@ impl Session {
         if caller.roles.is_empty() {
             return Err(Problem::new(Code::Forbidden));
         }
-        self.state.limits.principal(caller.principal)?;
+        self.state.limits.principal(caller.principal).await?;
         Ok(caller)
     }
 

@@ -50,7 +50,7 @@ pub(crate) async fn socket(
                 .verify(found.map_err(Problem::from)?)
                 .await
                 .map_err(Problem::from)?;
-            state.limits.principal(caller.principal)?;
+            state.limits.principal(caller.principal).await?;
             if caller.roles.is_empty() {
                 return Err(Problem::new(Code::Forbidden).into());
             }
