@@ -15,3 +15,17 @@ pub trait Hints: Send + Sync + fmt::Debug {
     /// Returns when the views may be beyond `after`, and never for some adapters.
     fn changed(&self, after: Position) -> Pending<'_, ()>;
 }
+
+/// No hints: there is nobody to tell, or everybody looks by himself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHints;
+
+impl Hints for NoHints {
+    fn announce(&self, _position: Position) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn changed(&self, _after: Position) -> Pending<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}

@@ -58,6 +58,7 @@ pub trait Leases: Send + Sync + fmt::Debug {
     fn release(&self, name: String, holder: String) -> Pending<'_, Result<(), LeasesUnavailable>>;
 
     /// Those that stand, by name. One that was released, or has run out, is not among them. A store
-    /// may forget it, as long as the numbers of its later tenures go on growing.
+    /// may forget it, as long as the numbers of its later tenures go on growing. The reader leaves
+    /// out what stands longer than a term: see [`Leases::take`].
     fn list(&self) -> Pending<'_, Result<Vec<Lease>, LeasesUnavailable>>;
 }

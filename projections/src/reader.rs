@@ -103,6 +103,11 @@ impl Reader {
         wanted: Position,
         deadline: impl Future<Output = ()> + Send,
     ) -> Result<Position, ReadFailure> {
+        let at = self.position();
+        if at >= wanted {
+            return Ok(at);
+        }
+        let _waiting = self.published.wait();
         let mut positions = self.watch();
         let reached = async move {
             positions.wait_for(|position| *position >= wanted).await.map(|position| *position)
@@ -208,15 +213,19 @@ impl Reader {
         Ok(stored.generation(generation).is_some_and(|known| self.published.reads(known)))
     }
 
-    /// Whether this build can read every active generation. Once the runner knows them, it can.
+    /// Whether this build can read every active generation of its views. (Of views that only
+    /// another release has, nobody can be a subscriber here.)
     async fn reads_all(&self) -> Result<bool, ReadFailure> {
-        if self.published.registry.borrow().is_some() {
-            return Ok(true);
-        }
-        let stored = self.store.registry().await?;
-        let mut active =
-            stored.generations.iter().filter(|known| known.state == GenerationState::Active);
-        Ok(active.all(|known| self.published.reads(known)))
+        let published = self.published.registry.borrow().clone();
+        let known = match published {
+            Some(known) => known,
+            None => Arc::new(self.store.registry().await?),
+        };
+        let mut ours = known.generations.iter().filter(|one| {
+            one.state == GenerationState::Active
+                && self.published.versions.contains_key(one.view.as_str())
+        });
+        Ok(ours.all(|one| self.published.reads(one)))
     }
 
     /// Waits until memory is not older than what was just read, so that one reader never sees a
