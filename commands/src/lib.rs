@@ -20,6 +20,7 @@ pub mod request;
 pub mod reserve;
 pub mod review;
 pub mod routes;
+pub mod shares;
 pub mod state;
 pub mod tasks;
 pub mod use_case;

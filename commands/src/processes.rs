@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::handle::Engine;
 use crate::ports::{Due, DueIndex, DuePage, DueUnavailable};
 use crate::request::CommandError;
+use crate::shares::Shares;
 use crate::tasks::Tasks;
 
 /// How many due entries are read in one go.
@@ -75,6 +76,7 @@ pub struct Processes {
     engine: Engine,
     index: Arc<dyn DueIndex>,
     tasks: Tasks,
+    shares: Shares,
     seen: Arc<Mutex<BTreeMap<ReservationId, Seen>>>,
     slots: Arc<Semaphore>,
     finished: Arc<Notify>,
@@ -88,11 +90,19 @@ impl Processes {
             engine,
             index,
             tasks,
+            shares: Shares::everything(),
             seen: Arc::default(),
             slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             finished: Arc::default(),
             counters: Arc::default(),
         }
+    }
+
+    /// The same for one of several workers: it advances what falls into its shares, and judges
+    /// only by that whether it is idle, and what is overdue.
+    #[must_use]
+    pub fn sharing(self, shares: Shares) -> Self {
+        Self { shares, ..self }
     }
 
     /// Figures for metrics.
@@ -107,6 +117,7 @@ impl Processes {
     /// Runs until the engine stops.
     pub async fn run(self) {
         let stopping = self.tasks.stopping().clone();
+        let mut shares = self.shares.clone();
         while !stopping.is_cancelled() {
             let next = self.look().await;
             let finished = self.finished.notified();
@@ -115,6 +126,7 @@ impl Processes {
                 () = stopping.cancelled() => {}
                 () = finished => {}
                 () = self.index.changed() => {}
+                () = shares.changed() => {}
                 () = self.engine.clock().sleep_until(next) => {}
             }
         }
@@ -152,7 +164,7 @@ impl Processes {
         }
         // A reservation can stand there for its seat and for its money: it is one thing to look at.
         let mut met = BTreeSet::new();
-        all.due.retain(|entry| met.insert(entry.reservation));
+        all.due.retain(|entry| self.shares.has(entry.reservation) && met.insert(entry.reservation));
         Ok(all)
     }
 
@@ -186,7 +198,7 @@ impl Processes {
         })
     }
 
-    /// What the index does not show any more needs no memory.
+    /// What the index does not show any more, or what another worker looks at, needs no memory.
     fn forget_all_but(&self, due: &[Due]) {
         let shown: BTreeSet<_> = due.iter().map(|entry| entry.reservation).collect();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

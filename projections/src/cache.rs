@@ -34,6 +34,8 @@ pub struct Cache {
     documents: Moka<(GenerationId, Key), Cached>,
     /// How far commits have gone: what was read from the store before that may be old.
     mark: Arc<AtomicU64>,
+    /// What is older than this is not shown: somebody else may have changed it since.
+    floor: Arc<AtomicU64>,
 }
 
 impl Cache {
@@ -50,12 +52,17 @@ impl Cache {
         Self {
             documents: Moka::builder().max_capacity(bytes).weigher(weigh).build(),
             mark: Arc::new(AtomicU64::new(0)),
+            floor: Arc::new(AtomicU64::new(0)),
         }
     }
 
     /// What is known of a key, and the position at which that was true.
     pub fn get(&self, generation: GenerationId, key: &Key) -> Option<(Found, Position)> {
         let cached = self.documents.get(&(generation, key.clone()))?;
+        // A read that was under way when everything was forgotten may have put it in afterwards.
+        if cached.position.0 < self.floor.load(Ordering::SeqCst) {
+            return None;
+        }
         Some((cached.found, cached.position))
     }
 
@@ -79,9 +86,11 @@ impl Cache {
         self.keep((generation, key.clone()), Cached { found, position }, true);
     }
 
-    /// Forgets everything: another runner committed, or the views were switched.
+    /// Forgets everything: another runner committed, or the views were switched. Call before the
+    /// position is published.
     pub fn clear(&self, position: Position) {
         self.mark.fetch_max(position.0, Ordering::SeqCst);
+        self.floor.fetch_max(position.0, Ordering::SeqCst);
         self.documents.invalidate_all();
     }
 
@@ -134,5 +143,18 @@ mod tests {
         cache.committed(Position(5), vec![write(&key, "5")]);
         cache.clear(Position(6));
         assert_eq!(cache.get(VIEW, &key), None);
+    }
+
+    #[test]
+    fn what_comes_in_late_from_before_everything_was_forgotten_is_not_shown() {
+        let (cache, key) = (Cache::new(1 << 20), Key::new("a"));
+        cache.clear(Position(6));
+        // As by a read that had passed its judgement before the other was called.
+        cache
+            .documents
+            .insert((VIEW, key.clone()), Cached { found: row("5"), position: Position(5) });
+        assert_eq!(cache.get(VIEW, &key), None);
+        cache.read(VIEW, &key, row("6"), Position(6));
+        assert_eq!(cache.get(VIEW, &key), Some((row("6"), Position(6))));
     }
 }

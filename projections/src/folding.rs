@@ -33,6 +33,8 @@ pub struct Folded {
     pub changes: Vec<Change>,
     /// The parked keys that are new, or missed more events.
     pub parked: Vec<Parked>,
+    /// The columns of documents that nodes share in a cache, as they were and as they are.
+    pub shared: Vec<(GenerationId, Indexes)>,
 }
 
 /// The documents that a page needs, per binding.
@@ -64,6 +66,7 @@ pub struct Folding<'a> {
     newly_parked: BTreeSet<(GenerationId, Key)>,
     slots: BTreeMap<(GenerationId, Key), Slot>,
     changes: Vec<Change>,
+    shared: Vec<(GenerationId, Indexes)>,
     announce: bool,
 }
 
@@ -71,7 +74,8 @@ impl<'a> Folding<'a> {
     /// A fold that starts from what is stored. `announce` says whether anybody is to be told.
     pub fn new(bindings: &'a [Binding], parked: &'a mut ParkedKeys, announce: bool) -> Self {
         let (newly_parked, slots) = (BTreeSet::new(), BTreeMap::new());
-        Self { bindings, parked, newly_parked, slots, changes: vec![], announce }
+        let (changes, shared) = (vec![], vec![]);
+        Self { bindings, parked, newly_parked, slots, changes, shared, announce }
     }
 
     /// Puts in what is stored.
@@ -153,6 +157,13 @@ impl<'a> Folding<'a> {
             let indexes = document.map(|document| binding.projector.indexes(key, document));
             changed.push((key, document, indexes.transpose()?.unwrap_or_default()));
         }
+        let mut left = Vec::new();
+        if binding.projector.is_shared() {
+            for (key, _now, _columns) in &changed {
+                let was = before.get(key).map(|was| binding.projector.indexes(key, was));
+                left.extend(was.transpose()?);
+            }
+        }
         if self.announce {
             let news = binding.projector.announce(event, &before, &after)?;
             let accepted_at = event.metadata.accepted_at;
@@ -165,6 +176,10 @@ impl<'a> Folding<'a> {
                 data: news.data,
                 accepted_at,
             }));
+        }
+        if binding.projector.is_shared() {
+            let now = changed.iter().map(|(_key, _now, columns)| columns.clone());
+            self.shared.extend(left.into_iter().chain(now).map(|columns| (generation, columns)));
         }
         for (key, document, indexes) in changed {
             let slot = self.slots.entry((generation, key.clone())).or_default();
@@ -184,6 +199,11 @@ impl<'a> Folding<'a> {
             anything.then_some(RowWrite { generation, key, position, row })
         });
         let parked = self.newly_parked.iter().filter_map(|id| self.parked.get(id).cloned());
-        Folded { writes: writes.collect(), changes: self.changes, parked: parked.collect() }
+        Folded {
+            writes: writes.collect(),
+            changes: self.changes,
+            parked: parked.collect(),
+            shared: self.shared,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holdfast_domain::log::{Feed, Position, ReadError, Recorded};
 
-use crate::document::{Document, Key};
+use crate::document::{Document, Indexes, Key};
 use crate::folding::{Binding, Folding, ParkedKeys, needed};
 use crate::ports::{Page, ReadStore, StoreError, Target};
 use crate::registry::{Checkpoint, GenerationId};
@@ -59,6 +59,10 @@ pub struct Taken {
     pub documents: Vec<Touched>,
     /// The keys that are parked since, or missed more events.
     pub parked: Vec<(GenerationId, Key)>,
+    /// How far it was before.
+    pub before: Position,
+    /// The columns of documents that nodes share in a cache, as they were and as they are.
+    pub shared: Vec<(GenerationId, Indexes)>,
     /// How many events it had.
     pub events: usize,
 }
@@ -174,11 +178,19 @@ impl Follower {
             changes: folded.changes,
             parked: folded.parked,
         };
+        let (before, shared) = (self.position(), folded.shared);
         (self.failpoint)("proj.before_commit");
         self.store.commit(page).await?;
         (self.failpoint)("proj.after_commit");
         self.checkpoint = Some(next);
         self.parked = parked;
-        Ok(Some(Taken { checkpoint: next, documents, parked: newly_parked, events: events.len() }))
+        Ok(Some(Taken {
+            checkpoint: next,
+            documents,
+            parked: newly_parked,
+            before,
+            shared,
+            events: events.len(),
+        }))
     }
 }

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use holdfast_domain::log::{Feed, Position};
-use tokio::sync::watch;
+use holdfast_domain::log::Feed;
 use tokio_util::sync::CancellationToken;
 
 use crate::folding::Binding;
 use crate::follower::{Failpoint, Follower};
 use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
+use crate::published::Published;
 use crate::rebuild::{RebuildError, Rebuilder, of};
 use crate::registry::{Alteration, Generation, GenerationId, GenerationState, Registry};
-use crate::status::Status;
 
 /// The parts that it needs.
 #[derive(Debug)]
@@ -28,10 +27,9 @@ pub struct Opening<'a> {
     pub page: usize,
     /// Called at named points.
     pub failpoint: Failpoint,
-    /// Where it says what it is doing.
-    pub status: &'a watch::Sender<Status>,
-    /// Where it says how far the stored views are: those that need no filling are read meanwhile.
-    pub position: &'a watch::Sender<Position>,
+    /// Where it says what it is doing, and how far the stored views are: those that need no filling
+    /// are read meanwhile.
+    pub published: &'a Published,
 }
 
 impl Opening<'_> {
@@ -42,11 +40,12 @@ impl Opening<'_> {
     ) -> Result<(Follower, Registry), RebuildError> {
         let mut registry = self.store.registry().await?;
         self.follower(&registry, vec![]).recognise().await?;
-        self.position.send_if_modified(|known| {
-            let further = *known < registry.position();
-            *known = registry.position().max(*known);
-            further
-        });
+        let stored = registry.position();
+        if *self.published.position.borrow() < stored {
+            // Another runner went on meanwhile: memory is older than what is shown from here on.
+            self.published.cache.clear(stored);
+            self.published.position.send_replace(stored);
+        }
         for generation in &registry.generations.clone() {
             if generation.state == GenerationState::Active && !self.successor(generation) {
                 // Nobody would advance it, so nobody may read it as if it were up to date.
@@ -60,7 +59,7 @@ impl Opening<'_> {
                 registry = self.fill(projector, stop).await?;
             }
         }
-        self.status.send_modify(|status| status.building.clear());
+        self.published.status.send_modify(|status| status.building.clear());
         let parked = self.store.parked().await?;
         let bindings = self.bindings(&registry);
         let mut follower = self.follower(&registry, bindings);
@@ -159,7 +158,7 @@ impl Opening<'_> {
             None => self.build(projector.as_ref(), &registry).await?,
         };
         let say = |progress: crate::rebuild::Progress| {
-            self.status.send_modify(|status| {
+            self.published.status.send_modify(|status| {
                 status.building = vec![(projector.name().to_owned(), progress.position)];
             });
         };

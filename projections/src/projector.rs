@@ -32,6 +32,11 @@ pub trait Projector: Send + Sync + fmt::Debug {
     /// given to another view, so that cursors stay the same when views come and go.
     fn lane(&self) -> u16;
 
+    /// Whether the same documents and lists are read by many: then nodes share them in a cache.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The documents that the event reads or changes; empty when it is nothing to this view. They
     /// follow from the event alone.
     fn keys(&self, event: &Recorded) -> Vec<Key>;

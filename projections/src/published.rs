@@ -1,16 +1,20 @@
-//! What a runner shows to those who read: the cache, how far it is, how it is, and what is active.
+//! What a node shows to those who read: the cache, how far the views are, how they are, and what is
+//! active. Written by the runner while this node keeps the views, by the watcher while another does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use holdfast_domain::log::Position;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::cache::Cache;
-use crate::registry::{Generation, Registry};
+use crate::projector::Projector;
+use crate::registry::{Generation, GenerationId, Registry};
+use crate::shared::{Scope, SharedCache};
 use crate::status::Status;
 
-/// What a runner shows to readers.
+/// What is shown to readers.
 #[derive(Debug)]
 pub struct Published {
     /// Documents in memory.
@@ -23,11 +27,86 @@ pub struct Published {
     pub registry: watch::Sender<Option<Arc<Registry>>>,
     /// The views of this build, with the versions of their documents.
     pub versions: BTreeMap<&'static str, u32>,
+    /// Those of them that nodes share in a cache.
+    shared_views: BTreeSet<&'static str>,
+    /// The cache that nodes share, when there is one.
+    pub shared: Option<Arc<dyn SharedCache>>,
+    /// How many readers wait for a position that is not shown yet.
+    waiting: AtomicUsize,
+    /// Calls a watcher to look at once.
+    called: Notify,
 }
 
+/// A reader who waits. Until it is dropped, a watcher looks more often.
+#[derive(Debug)]
+pub struct Waiting<'a>(&'a Published);
+
 impl Published {
+    /// Of these views; nothing is known yet.
+    pub fn new(projectors: &[Arc<dyn Projector>], cache_bytes: u64) -> Self {
+        let shared = projectors.iter().filter(|view| view.is_shared());
+        let versions = projectors.iter().map(|view| (view.name(), view.version()));
+        Self {
+            cache: Cache::new(cache_bytes),
+            position: watch::Sender::new(Position::START),
+            status: watch::Sender::new(Status::starting()),
+            registry: watch::Sender::new(None),
+            versions: versions.collect(),
+            shared_views: shared.map(|view| view.name()).collect(),
+            shared: None,
+            waiting: AtomicUsize::new(0),
+            called: Notify::new(),
+        }
+    }
+
+    /// The same, with a cache that nodes share.
+    #[must_use]
+    pub fn with_shared(self, shared: Option<Arc<dyn SharedCache>>) -> Self {
+        Self { shared, ..self }
+    }
+
     /// Whether a generation holds documents in the version of this build.
     pub fn reads(&self, generation: &Generation) -> bool {
         self.versions.get(generation.view.as_str()) == Some(&generation.version)
+    }
+
+    /// The cache that nodes share and where in it the active generation of a view is kept, when that
+    /// view is shared and this build can read it.
+    pub fn shared(&self, view: &str) -> Option<(&Arc<dyn SharedCache>, Scope)> {
+        let shared = self.shared.as_ref().filter(|_cache| self.shared_views.contains(view))?;
+        let registry = self.registry.borrow();
+        let active = registry.as_ref()?.active(view).filter(|active| self.reads(active))?;
+        let revision = registry.as_ref()?.revision;
+        Some((shared, Scope { registry: revision, generation: active.id }))
+    }
+
+    /// Whether a generation is of a view that nodes share.
+    pub fn is_shared(&self, generation: GenerationId) -> bool {
+        let registry = self.registry.borrow();
+        let known = registry.as_ref().and_then(|known| known.generation(generation));
+        known.is_some_and(|known| self.shared_views.contains(known.view.as_str()))
+    }
+
+    /// Says that somebody waits for a position that is not shown yet.
+    pub fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.called.notify_one();
+        Waiting(self)
+    }
+
+    /// Whether somebody waits.
+    pub fn awaited(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// Returns when somebody has begun to wait since the last call.
+    pub async fn called(&self) {
+        self.called.notified().await;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -13,6 +13,7 @@ use crate::document::{Document, Key};
 use crate::ports::{ChangePage, Entry, Found, Query, ReadStore, StoreError};
 use crate::published::Published;
 use crate::registry::{GenerationId, GenerationState};
+use crate::shared::{self, Place};
 use crate::status::Status;
 use crate::topic::{Cursor, Topic};
 
@@ -103,6 +104,11 @@ impl Reader {
         wanted: Position,
         deadline: impl Future<Output = ()> + Send,
     ) -> Result<Position, ReadFailure> {
+        let at = self.position();
+        if at >= wanted {
+            return Ok(at);
+        }
+        let _waiting = self.published.wait();
         let mut positions = self.watch();
         let reached = async move {
             positions.wait_for(|position| *position >= wanted).await.map(|position| *position)
@@ -129,7 +135,24 @@ impl Reader {
         {
             return shown(view, key, found, position.max(since));
         }
+        let shared = self.published.shared(view);
+        let shared = shared.map(|(cache, scope)| (cache, scope, Place::document(scope, &key)));
+        if let Some((cache, scope, place)) = &shared
+            && let Some((kept, at)) = cache.get(place.clone(), position).await
+            && let Some(document) = shared::document(&kept)
+        {
+            let found = Found::Row(document);
+            self.published.cache.read(scope.generation, &key, found.clone(), at);
+            self.settle(at).await;
+            return shown(view, key, found, at);
+        }
         let read = self.store.document(view, key.clone()).await?;
+        if let Some((cache, scope, place)) = shared
+            && let Found::Row(document) = &read.value
+            && read.generation == Some(scope.generation)
+        {
+            cache.put(place, shared::kept(document.as_ref()), read.position).await;
+        }
         if let Some(generation) = read.generation {
             if !self.reads(generation).await? {
                 return Err(ReadFailure::Building(view));
@@ -158,7 +181,24 @@ impl Reader {
         view: &'static str,
         query: Query,
     ) -> Result<At<Vec<Entry>>, ReadFailure> {
+        let position = self.position();
+        let shared = self.published.shared(view).and_then(|(cache, scope)| {
+            Some((cache, scope.generation, Place::list(scope, &query)?))
+        });
+        if let Some((cache, _generation, place)) = &shared
+            && let Some((kept, at)) = cache.get(place.clone(), position).await
+            && let Some(value) = shared::list(&kept)
+        {
+            self.settle(at).await;
+            return Ok(At { position: at, value });
+        }
         let read = self.store.list(view, query).await?;
+        if let Some((cache, generation, place)) = shared
+            && read.generation == Some(generation)
+            && let Some(kept) = shared::kept_list(&read.value)
+        {
+            cache.put(place, kept, read.position).await;
+        }
         let readable = match read.generation {
             Some(generation) => self.reads(generation).await?,
             None => false,
@@ -208,15 +248,19 @@ impl Reader {
         Ok(stored.generation(generation).is_some_and(|known| self.published.reads(known)))
     }
 
-    /// Whether this build can read every active generation. Once the runner knows them, it can.
+    /// Whether this build can read every active generation of its views. (Of views that only
+    /// another release has, nobody can be a subscriber here.)
     async fn reads_all(&self) -> Result<bool, ReadFailure> {
-        if self.published.registry.borrow().is_some() {
-            return Ok(true);
-        }
-        let stored = self.store.registry().await?;
-        let mut active =
-            stored.generations.iter().filter(|known| known.state == GenerationState::Active);
-        Ok(active.all(|known| self.published.reads(known)))
+        let published = self.published.registry.borrow().clone();
+        let known = match published {
+            Some(known) => known,
+            None => Arc::new(self.store.registry().await?),
+        };
+        let mut ours = known.generations.iter().filter(|one| {
+            one.state == GenerationState::Active
+                && self.published.versions.contains_key(one.view.as_str())
+        });
+        Ok(ours.all(|one| self.published.reads(one)))
     }
 
     /// Waits until memory is not older than what was just read, so that one reader never sees a

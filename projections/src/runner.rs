@@ -4,22 +4,24 @@
 //!
 //! Deliberately not here: effects. Nothing outside the read model is told by a runner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_domain::log::{Feed, Position};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cache::Cache;
 use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
+use crate::hints::{Hints, NoHints};
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
 use crate::published::Published;
 use crate::reader::Reader;
 use crate::rebuild::RebuildError;
-use crate::status::Status;
+use crate::shared::{Note, Place, Scope, SharedCache, kept, tags};
+use crate::status::Source;
+use crate::watcher::{self, Watcher};
 
 /// What the cache may hold, each document counted with what it costs to keep.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -68,6 +70,7 @@ pub struct Runner {
     projectors: Vec<Arc<dyn Projector>>,
     options: Options,
     published: Arc<Published>,
+    hints: Arc<dyn Hints>,
 }
 
 impl Runner {
@@ -78,15 +81,32 @@ impl Runner {
         projectors: Vec<Arc<dyn Projector>>,
         options: Options,
     ) -> Self {
-        let versions = projectors.iter().map(|view| (view.name(), view.version()));
-        let published = Arc::new(Published {
-            cache: Cache::new(options.cache_bytes),
-            position: watch::Sender::new(Position::START),
-            status: watch::Sender::new(Status::starting()),
-            registry: watch::Sender::new(None),
-            versions: versions.collect(),
-        });
-        Self { feed, store, projectors, options, published }
+        let published = Arc::new(Published::new(&projectors, options.cache_bytes));
+        Self { feed, store, projectors, options, published, hints: Arc::new(NoHints) }
+    }
+
+    /// The same, telling other nodes when the views moved.
+    #[must_use]
+    pub fn with_hints(self, hints: Arc<dyn Hints>) -> Self {
+        Self { hints, ..self }
+    }
+
+    /// The same, with a cache that nodes share. Before anybody takes a reader.
+    #[must_use]
+    pub fn with_shared(self, shared: Option<Arc<dyn SharedCache>>) -> Self {
+        let published = Published::new(&self.projectors, self.options.cache_bytes);
+        Self { published: Arc::new(published.with_shared(shared)), ..self }
+    }
+
+    /// What shows the same views while another node keeps them.
+    pub fn watcher(&self, options: watcher::Options) -> Watcher {
+        Watcher {
+            feed: Arc::clone(&self.feed),
+            store: Arc::clone(&self.store),
+            hints: Arc::clone(&self.hints),
+            published: Arc::clone(&self.published),
+            options,
+        }
     }
 
     /// The reads over what it keeps up to date.
@@ -96,7 +116,7 @@ impl Runner {
 
     /// Runs until it is told to stop. An error is a halt: going on would be wrong, and a restart
     /// without a change would end the same way.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), FollowError> {
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
         let mut pause = self.options.pause;
         loop {
             let before = *self.published.position.borrow();
@@ -144,8 +164,7 @@ impl Runner {
             projectors: &self.projectors,
             page: self.options.page,
             failpoint: self.options.failpoint,
-            status: &self.published.status,
-            position: &self.published.position,
+            published: &self.published,
         };
         self.look().await?;
         let (mut follower, registry) = match opening.open(stop).await {
@@ -166,7 +185,10 @@ impl Runner {
         // Before it is seen to run, and from the start: a node that restarts often, or is stopped
         // at once, trims all the same.
         let mut trimmed = self.trim(&follower, Position::START).await?;
-        self.publish(&follower, None);
+        if let Some(shared) = &self.published.shared {
+            shared.began(follower.position()).await;
+        }
+        self.publish(&follower, None).await;
         let mut looked = Instant::now();
         while !stop.is_cancelled() {
             let Some(events) =
@@ -175,7 +197,7 @@ impl Runner {
                 break;
             };
             match follower.take(&events?).await {
-                Ok(Some(taken)) => self.publish(&follower, Some(taken)),
+                Ok(Some(taken)) => self.publish(&follower, Some(taken)).await,
                 Ok(None) => self.idle(&mut follower, stop).await?,
                 Err(MOVED) => self.registered(&mut follower).await?,
                 Err(why) => return Err(why),
@@ -190,9 +212,10 @@ impl Runner {
     }
 
     /// Shows a committed page: the cache first, then the position.
-    fn publish(&self, follower: &Follower, taken: Option<Taken>) {
+    async fn publish(&self, follower: &Follower, taken: Option<Taken>) {
         let position = follower.position();
         if let Some(taken) = taken {
+            self.share(follower, &taken).await;
             self.published.cache.committed(position, taken.documents);
             for (generation, key) in taken.parked {
                 self.published.cache.parked(position, generation, key);
@@ -204,8 +227,32 @@ impl Runner {
             status.head = status.head.map(|head| head.max(position));
             status.trouble = None;
             status.last_progress = Instant::now();
+            status.source = Source::Log;
         });
         self.published.position.send_replace(position);
+        self.hints.announce(position).await;
+    }
+
+    /// Tells the shared cache what a page did.
+    async fn share(&self, follower: &Follower, taken: &Taken) {
+        let Some(shared) = &self.published.shared else { return };
+        let after = taken.checkpoint.position;
+        if !taken.parked.is_empty() {
+            // What a parked key makes untrue is not known one by one.
+            return shared.began(after).await;
+        }
+        let scope = |generation| Scope { registry: follower.registry, generation };
+        let documents = taken.documents.iter().filter(|(id, ..)| self.published.is_shared(*id));
+        let documents = documents.map(|(generation, key, document)| {
+            (Place::document(scope(*generation), key), kept(document.as_ref()))
+        });
+        let touched: BTreeSet<String> = taken
+            .shared
+            .iter()
+            .flat_map(|(generation, columns)| tags(scope(*generation), columns))
+            .collect();
+        let (documents, tags) = (documents.collect(), touched.into_iter().collect());
+        shared.committed(Note { before: taken.before, after, documents, tags }).await;
     }
 
     /// Notes where the log ends.

@@ -5,7 +5,18 @@ use std::time::Instant;
 
 use holdfast_domain::log::Position;
 
-/// The runner's own account of itself.
+/// Where the views that a node shows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody has looked yet.
+    Unknown,
+    /// This node folds the log and commits them.
+    Log,
+    /// Another node does; this one follows the store.
+    Store,
+}
+
+/// A node's own account of the views that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// How far the active views are.
@@ -22,6 +33,8 @@ pub struct Status {
     pub last_progress: Instant,
     /// Views that are being filled before they can be read, with how far they are.
     pub building: Vec<(String, Position)>,
+    /// Where they come from.
+    pub source: Source,
 }
 
 impl Status {
@@ -35,6 +48,7 @@ impl Status {
             trouble: None,
             last_progress: Instant::now(),
             building: vec![],
+            source: Source::Unknown,
         }
     }
 

@@ -21,6 +21,8 @@ pub trait View: Send + Sync + fmt::Debug {
     const VERSION: u32;
     /// See [`Projector::lane`].
     const LANE: u16;
+    /// See [`Projector::is_shared`].
+    const SHARED: bool = false;
 
     /// The key of the one document that the event touches, if any.
     fn key(&self, event: &Recorded) -> Option<Key>;
@@ -61,6 +63,10 @@ impl<V: View> Projector for Typed<V> {
 
     fn lane(&self) -> u16 {
         V::LANE
+    }
+
+    fn is_shared(&self) -> bool {
+        V::SHARED
     }
 
     fn keys(&self, event: &Recorded) -> Vec<Key> {

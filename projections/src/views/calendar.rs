@@ -112,6 +112,7 @@ impl View for Calendar {
     const NAME: &'static str = "calendar";
     const VERSION: u32 = 1;
     const LANE: u16 = 3;
+    const SHARED: bool = true;
 
     fn key(&self, event: &Recorded) -> Option<Key> {
         let Event::Calendar(fact) = &event.event else { return None };

@@ -90,6 +90,7 @@ impl View for Offerings {
     const NAME: &'static str = "offerings";
     const VERSION: u32 = 1;
     const LANE: u16 = 5;
+    const SHARED: bool = true;
 
     fn key(&self, event: &Recorded) -> Option<Key> {
         matches!(event.event, Event::Offering(_)).then(|| Key::new(event.stream.id()))

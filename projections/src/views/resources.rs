@@ -45,6 +45,7 @@ impl View for Resources {
     const NAME: &'static str = "resources";
     const VERSION: u32 = 1;
     const LANE: u16 = 4;
+    const SHARED: bool = true;
 
     fn key(&self, event: &Recorded) -> Option<Key> {
         matches!(event.event, Event::Resource(_)).then(|| Key::new(event.stream.id()))

@@ -94,6 +94,10 @@ impl Projector for Sessions {
         6
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn keys(&self, event: &Recorded) -> Vec<Key> {
         let Event::Session(fact) = &event.event else { return vec![] };
         let class = Key::new(event.stream.id());
