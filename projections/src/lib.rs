@@ -8,6 +8,8 @@ pub mod document;
 pub mod dump;
 pub mod folding;
 pub mod follower;
+pub mod hints;
+pub mod leases;
 pub mod opening;
 pub mod ports;
 pub mod projector;

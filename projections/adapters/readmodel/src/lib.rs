@@ -4,8 +4,12 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod hints;
+pub mod leases;
 pub mod memory;
 pub mod sqlite;
 
+pub use hints::LocalHints;
+pub use leases::{MemoryLeases, OnlyNode};
 pub use memory::MemoryReadStore;
 pub use sqlite::SqliteReadStore;
