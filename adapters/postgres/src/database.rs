@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::{Connection as _, Row as _, Transaction};
 
 use crate::connect::Address;
@@ -79,6 +79,21 @@ impl Database {
     /// A transaction; it is taken back when it is dropped.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         Transaction::begin(self.acquire().await?, None).await
+    }
+
+    /// Hears what is said on a channel, over a connection of its own. It tells when it had to connect
+    /// anew, and may have missed something.
+    pub async fn listener(&self, channel: &str) -> Result<PgListener, DatabaseError> {
+        let (primary, _connection) = primary(&self.address).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(primary);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(channel).await?;
+        Ok(listener)
     }
 
     /// Closes the connections, after what they are doing.
