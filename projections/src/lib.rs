@@ -18,6 +18,7 @@ pub mod reader;
 pub mod rebuild;
 pub mod registry;
 pub mod runner;
+pub mod shared;
 pub mod status;
 pub mod topic;
 pub mod typed;

@@ -36,6 +36,16 @@ pub fn left_out(store: &str, suite: &str, why: &str) {
     note(&format!("left out: {store} {suite}: {why}"));
 }
 
+/// An id that nothing else has.
+pub fn unique_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+/// A name that nothing else has.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}{}", unique_id().simple())
+}
+
 fn note(line: &str) {
     println!("{line}");
     if let Some(path) = std::env::var_os(EXERCISED) {
@@ -73,7 +83,7 @@ impl Schema {
 /// When the database that was named does not answer.
 pub async fn postgres(suite: &str) -> Option<Schema> {
     let address = address(POSTGRES, "postgres", suite)?;
-    let name = format!("test_{}", Uuid::new_v4().simple());
+    let name = unique("test_");
     let mut connection =
         PgConnection::connect(&address).await.unwrap_or_else(|why| panic!("{POSTGRES}: {why}"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}")))
@@ -85,8 +95,8 @@ pub async fn postgres(suite: &str) -> Option<Schema> {
     Some(Schema { url: format!("{address}{joint}options[search_path]={name}") })
 }
 
-/// The address of the Redis that tests are given, for a suite. It is shared: keys carry the epoch of
-/// a log, which no two tests share.
+/// The address of the Redis that tests are given, for a suite. It is shared: each test begins its
+/// keys with a [`unique`] name, or with the epoch of its own log.
 pub fn redis(suite: &str) -> Option<String> {
     address(REDIS, "redis", suite)
 }

@@ -1,0 +1,96 @@
+//! One connection that all callers share. It is made anew by itself; a call that is not answered
+//! soon fails, and those after it fail at once for a moment, so that a Redis that hangs makes
+//! nobody slow.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, FromRedisValue, Script, ScriptInvocation};
+
+/// How long an answer is waited for. The databases behind Redis answer in less when it is gone.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long nobody asks again after a call that failed.
+const REST: Duration = Duration::from_millis(500);
+
+/// What an address is not. Never shows the address itself: it holds a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an address of Redis, redis://:password@host:6379/0: {0}")]
+pub struct AddressError(String);
+
+/// Redis did not do it, or not in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Redis: {0}")]
+pub struct Gone(String);
+
+/// A Redis, whether it is there or not.
+pub struct Redis {
+    pub(crate) client: Client,
+    manager: ConnectionManager,
+    opened: Instant,
+    /// Milliseconds after `opened` before which nobody asks.
+    rests_until: AtomicU64,
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.client.get_connection_info().addr();
+        f.debug_struct("Redis").field("address", address).finish_non_exhaustive()
+    }
+}
+
+/// A script, by its text.
+pub fn script(text: &str) -> Script {
+    Script::new(text)
+}
+
+impl Redis {
+    /// Reads the address and begins to connect; a Redis that is away is no failure. Its tasks stay on
+    /// the runtime that this is called from.
+    pub async fn open(address: &str) -> Result<Arc<Self>, AddressError> {
+        let wrong = |why: redis::RedisError| AddressError(why.to_string());
+        let client = Client::open(address).map_err(wrong)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE))
+            .set_number_of_retries(0);
+        let manager =
+            ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
+        let opened = Instant::now();
+        let redis = Self { client, manager, opened, rests_until: AtomicU64::new(0) };
+        // The first call makes the connection, and its tasks live where it is made from.
+        if let Err(why) = redis.call::<String>(&script("return 'here'").prepare_invoke()).await {
+            tracing::warn!(%why, "Redis does not answer; going on without it until it does");
+        }
+        Ok(Arc::new(redis))
+    }
+
+    /// Runs a script.
+    pub async fn call<T: FromRedisValue>(
+        &self,
+        invocation: &ScriptInvocation<'_>,
+    ) -> Result<T, Gone> {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if now < self.rests_until.load(Ordering::Relaxed) {
+            return Err(Gone("it failed a moment ago".to_owned()));
+        }
+        let mut manager = self.manager.clone();
+        // Loading the script is a second call with a patience of its own.
+        let asked = tokio::time::timeout(
+            PATIENCE.saturating_mul(2),
+            invocation.invoke_async::<T>(&mut manager),
+        );
+        let why = match asked.await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(why)) => why.to_string(),
+            Err(_elapsed) => "no answer in time".to_owned(),
+        };
+        let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
+        let later = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.rests_until.store(later.saturating_add(rest), Ordering::Relaxed);
+        Err(Gone(why))
+    }
+}
