@@ -5,6 +5,7 @@
 mod connect;
 mod database;
 mod durable;
+pub mod migrations;
 
 pub use connect::{Address, AddressError};
 pub use database::{Database, DatabaseError, PATIENCE};
