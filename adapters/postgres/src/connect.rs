@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+
+use crate::database::{DatabaseError, PATIENCE};
+use crate::durable;
 
 /// What an address is not. Never shows the address itself: it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +26,69 @@ impl Address {
     pub(crate) fn hosts(&self) -> &[PgConnectOptions] {
         &self.hosts
     }
+
+    /// The same, with a setting that each of its sessions begins with.
+    #[must_use]
+    pub fn with(self, setting: &str, value: &str) -> Self {
+        let hosts = self.hosts.into_iter().map(|host| host.options([(setting, value)]));
+        Self { hosts: hosts.collect() }
+    }
+
+    /// A connection of its own to the host that can be written, outside of any pool. Refused when
+    /// it acknowledges what is not durable, given up after `patience`.
+    pub async fn dial(&self, patience: Duration) -> Result<PgConnection, DatabaseError> {
+        let dialled = async {
+            let (_, mut connection) = self.primary().await?;
+            durable::refuse(&mut connection).await?;
+            Ok(connection)
+        };
+        self.within(patience, dialled).await
+    }
+
+    /// The same for one that only carries hints, of which none needs to be durable.
+    pub async fn dial_for_hints(&self, patience: Duration) -> Result<PgConnection, DatabaseError> {
+        let address = self.clone().with("synchronous_commit", "off");
+        let dialled = async { Ok(address.primary().await?.1) };
+        self.within(patience, dialled).await
+    }
+
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        asked: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        let why = "no answer in time".to_owned();
+        let late = DatabaseError::NoPrimary { address: self.clone(), why };
+        tokio::time::timeout(patience, asked).await.unwrap_or(Err(late))
+    }
+
+    /// The first host that can be written, and a connection to it.
+    pub(crate) async fn primary(&self) -> Result<(PgConnectOptions, PgConnection), DatabaseError> {
+        let mut why = "no host is named".to_owned();
+        // A host that is silent must not use up the time of the next one.
+        let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
+        let patience = PATIENCE.checked_div(hosts).unwrap_or(PATIENCE);
+        for host in &self.hosts {
+            match tokio::time::timeout(patience, writable(host)).await {
+                Ok(Ok(Some(connection))) => return Ok((host.clone(), connection)),
+                Ok(Ok(None)) => {
+                    why = format!("{}:{} is a standby", host.get_host(), host.get_port());
+                }
+                Ok(Err(refused)) => why = refused.to_string(),
+                Err(_late) => {
+                    why = format!("{}:{} does not answer", host.get_host(), host.get_port());
+                }
+            }
+        }
+        Err(DatabaseError::NoPrimary { address: self.clone(), why })
+    }
+}
+
+async fn writable(host: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::Error> {
+    let mut connection = PgConnection::connect_with(host).await?;
+    let standby: bool =
+        sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await?;
+    Ok((!standby).then_some(connection))
 }
 
 impl FromStr for Address {
@@ -77,5 +145,45 @@ mod tests {
         assert_eq!(two.hosts().len(), 2);
         let wrong = "postgres:/secret".parse::<Address>().unwrap_err();
         assert!(!wrong.to_string().contains("secret"), "{wrong}");
+    }
+
+    #[tokio::test]
+    async fn settings_come_with_each_session() {
+        let Some(schema) = holdfast_test_stores::postgres("settings").await else { return };
+        let address: Address = schema.url().parse().unwrap();
+        let address = address
+            .with("lock_timeout", "123ms")
+            .with("default_transaction_isolation", "repeatable read");
+        let mut connection = address.dial(PATIENCE).await.unwrap();
+        for (setting, value) in [
+            ("lock_timeout", "123ms"),
+            ("default_transaction_isolation", "repeatable read"),
+            ("synchronous_commit", "on"),
+        ] {
+            let found: String = sqlx::query_scalar("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(found, value, "{setting}");
+        }
+        let search: String = sqlx::query_scalar("SELECT current_schema()::text")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(schema.url().ends_with(&search), "the address's own settings stay");
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_host_that_does_not_answer_is_given_up_in_time() {
+        // Takes connections and says nothing, as a paused server does.
+        let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address: Address =
+            format!("postgres://me@{}/db", deaf.local_addr().unwrap()).parse().unwrap();
+        let began = std::time::Instant::now();
+        let refused = address.dial(PATIENCE).await.unwrap_err();
+        assert!(matches!(refused, DatabaseError::NoPrimary { .. }), "{refused}");
+        assert!(began.elapsed() < Duration::from_secs(2));
     }
 }

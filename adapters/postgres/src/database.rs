@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::{Connection as _, Row as _, Transaction};
 
 use crate::connect::Address;
@@ -42,7 +42,7 @@ pub struct Database {
 impl Database {
     /// Finds the host that can be written, and refuses it when it acknowledges what is not durable.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DatabaseError> {
-        let (primary, mut connection) = primary(&address).await?;
+        let (primary, mut connection) = address.primary().await?;
         durable::refuse(&mut connection).await?;
         drop(connection.close().await);
         let pool = PgPoolOptions::new()
@@ -50,7 +50,8 @@ impl Database {
             .acquire_timeout(PATIENCE)
             // It asks the same, and notices more.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(outside(connection)))
+            .before_acquire(|connection, _| Box::pin(usable(connection)))
+            .after_connect(|connection, _| Box::pin(writable(connection)))
             .connect_lazy_with(primary);
         Ok(Self { address, pool })
     }
@@ -67,9 +68,8 @@ impl Database {
             Err(why) if self.address.hosts().len() < 2 => Err(why),
             Err(why) => {
                 // The primary may have moved to another host.
-                let Ok((primary, _connection)) = primary(&self.address).await else {
-                    return Err(why);
-                };
+                let looked = tokio::time::timeout(PATIENCE, self.address.primary()).await;
+                let Ok(Ok((primary, _connection))) = looked else { return Err(why) };
                 self.pool.set_connect_options(primary);
                 self.pool.acquire().await
             }
@@ -87,34 +87,23 @@ impl Database {
     }
 }
 
-/// Whether a connection is in no transaction. One whose `begin` was cancelled is inside one without
-/// knowing it: what it acknowledges next, nobody else would ever see (sqlx issue 4385).
-async fn outside(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    // One simple statement: outside of a transaction it begins with the statement.
-    let row = sqlx::raw_sql("SELECT transaction_timestamp() = statement_timestamp()")
-        .fetch_one(connection)
-        .await?;
-    row.try_get(0)
-}
-
-/// The first host that can be written, and a connection to it.
-async fn primary(address: &Address) -> Result<(PgConnectOptions, PgConnection), DatabaseError> {
-    let mut why = "no host is named".to_owned();
-    for host in address.hosts() {
-        match writable(host).await {
-            Ok(Some(connection)) => return Ok((host.clone(), connection)),
-            Ok(None) => why = format!("{}:{} is a standby", host.get_host(), host.get_port()),
-            Err(refused) => why = refused.to_string(),
-        }
+/// A server that is a standby, or has become one, cannot be written, and what it shows may be old.
+async fn writable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(connection).await?;
+    let standby: bool = row.try_get(0)?;
+    if standby {
+        return Err(sqlx::Error::Configuration("the server is a standby".into()));
     }
-    Err(DatabaseError::NoPrimary { address: address.clone(), why })
+    Ok(())
 }
 
-async fn writable(host: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::Error> {
-    let mut connection = PgConnection::connect_with(host).await?;
-    let standby: bool =
-        sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await?;
-    Ok((!standby).then_some(connection))
+/// Whether a connection is in no transaction, and to a server that can be written. One whose `begin` was cancelled is inside one without
+/// knowing it: what it acknowledges next, nobody else would ever see (sqlx issue 4385).
+async fn usable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // One simple statement: outside of a transaction it begins with the statement.
+    const PROBE: &str =
+        "SELECT transaction_timestamp() = statement_timestamp() AND NOT pg_is_in_recovery()";
+    sqlx::raw_sql(PROBE).fetch_one(connection).await?.try_get(0)
 }
 
 #[cfg(test)]
@@ -138,7 +127,7 @@ mod tests {
         drop(left);
         let mut next = database.acquire().await.unwrap();
         assert_ne!(pid(&mut next).await, before);
-        assert!(outside(&mut next).await.unwrap());
+        assert!(usable(&mut next).await.unwrap());
         let clean = pid(&mut next).await;
         drop(next);
         assert_eq!(pid(&mut database.acquire().await.unwrap()).await, clean);

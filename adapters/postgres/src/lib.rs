@@ -5,7 +5,10 @@
 mod connect;
 mod database;
 mod durable;
+mod listen;
+pub mod migrations;
 
 pub use connect::{Address, AddressError};
 pub use database::{Database, DatabaseError, PATIENCE};
 pub use durable::{NotDurable, settings};
+pub use listen::Listener;

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use holdfast_readmodel::{MemoryReadStore, SqliteReadStore, conformance};
+use holdfast_readmodel::{MemoryReadStore, PostgresReadStore, SqliteReadStore, conformance};
+use holdfast_test_stores::postgres;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_in_memory_passes_the_suite() {
@@ -16,6 +17,18 @@ async fn the_store_in_sqlite_passes_the_suite() {
         let path = folder.path().join(count.fetch_add(1, Ordering::SeqCst).to_string());
         std::fs::create_dir(&path).unwrap();
         SqliteReadStore::open(&path).await.unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_in_postgresql_passes_the_suite() {
+    if postgres("read model conformance").await.is_none() {
+        return;
+    }
+    conformance::passes(async || {
+        let schema = postgres("read model conformance").await.unwrap();
+        PostgresReadStore::open(schema.url().parse().unwrap()).await.unwrap()
     })
     .await;
 }

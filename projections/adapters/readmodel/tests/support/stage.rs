@@ -14,14 +14,27 @@ use holdfast_projections::runner::Options;
 use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::conformance::MemoryFeed;
-use holdfast_readmodel::{MemoryReadStore, SqliteReadStore};
+use holdfast_readmodel::{MemoryReadStore, PostgresReadStore, SqliteReadStore};
+use holdfast_test_stores::{Schema, postgres};
 use tokio_util::sync::CancellationToken;
 
 /// A store of each kind, empty; the folder must outlive them.
 pub(crate) async fn stores(folder: &tempfile::TempDir) -> Vec<Arc<dyn ReadStore>> {
     let name = fresh_name(folder);
     std::fs::create_dir(&name).unwrap();
-    vec![Arc::new(MemoryReadStore::new()), Arc::new(SqliteReadStore::open(&name).await.unwrap())]
+    let mut stores: Vec<Arc<dyn ReadStore>> = vec![
+        Arc::new(MemoryReadStore::new()),
+        Arc::new(SqliteReadStore::open(&name).await.unwrap()),
+    ];
+    if let Some(schema) = postgres("running views").await {
+        stores.push(Arc::new(in_postgres(&schema).await));
+    }
+    stores
+}
+
+/// The store in a schema.
+pub(crate) async fn in_postgres(schema: &Schema) -> PostgresReadStore {
+    PostgresReadStore::open(schema.url().parse().unwrap()).await.unwrap()
 }
 
 fn fresh_name(folder: &tempfile::TempDir) -> std::path::PathBuf {

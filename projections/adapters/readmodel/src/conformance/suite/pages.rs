@@ -79,7 +79,7 @@ pub(super) async fn a_building_generation_has_a_checkpoint_of_its_own(store: &dy
         target: Target::Generation(generation),
         expected: None,
         next: at(4),
-        writes: vec![put(generation, "a", "new", Indexes::default())],
+        writes: vec![put(generation, "a", "\"new\"", Indexes::default())],
         ..page(store, 4).await
     };
     store.commit(fill.clone()).await.unwrap();

@@ -14,7 +14,7 @@ async fn fill(store: &dyn ReadStore, generation: GenerationId, from: Option<Chec
         target: Target::Generation(generation),
         expected: from,
         next: at(to),
-        writes: vec![put(generation, "a", "new", Indexes::default())],
+        writes: vec![put(generation, "a", "\"new\"", Indexes::default())],
         ..page(store, to).await
     };
     store.commit(fill).await.unwrap();
@@ -40,7 +40,7 @@ fn row(text: &str) -> Found {
 /// An active generation with a document at position 9.
 async fn live(store: &dyn ReadStore) -> GenerationId {
     let old = active(store).await;
-    let writes = vec![put(old, "a", "old", Indexes::default())];
+    let writes = vec![put(old, "a", "\"old\"", Indexes::default())];
     let changes = vec![change(9, 0, &[1], "a")];
     store.commit(Page { writes, changes, ..page(store, 9).await }).await.unwrap();
     old
@@ -50,16 +50,16 @@ pub(super) async fn a_generation_takes_over_and_is_taken_back(store: &dyn ReadSt
     let old = live(store).await;
     let new = building(store, 2).await;
     fill(store, new, None, 9).await;
-    assert_eq!(shown(store).await, row("old"));
+    assert_eq!(shown(store).await, row("\"old\""));
     activate(store, new, Some(at(9))).await.unwrap();
-    assert_eq!(shown(store).await, row("new"));
+    assert_eq!(shown(store).await, row("\"new\""));
     let registry = store.registry().await.unwrap();
     let retired = registry.generation(old).unwrap();
     assert_eq!((retired.state, retired.checkpoint), (GenerationState::Retired, Some(at(9))));
     assert_eq!(registry.active(VIEW).unwrap().id, new);
     assert!(activate(store, new, Some(at(9))).await.is_err(), "it is active already");
     activate(store, old, Some(at(9))).await.unwrap();
-    assert_eq!(shown(store).await, row("old"));
+    assert_eq!(shown(store).await, row("\"old\""));
     let revision = store.registry().await.unwrap().revision;
     store.alter(revision, Alteration::Retire { generation: old }).await.unwrap();
     assert_eq!(shown(store).await, Found::NoView);
@@ -91,7 +91,7 @@ pub(super) async fn nobody_takes_over_from_another_position(store: &dyn ReadStor
     fill(store, new, Some(at(8)), 9).await;
     let stale = Alteration::Activate { generation: new, at: Some(at(9)) };
     assert_eq!(store.alter(0, stale).await, Err(StoreError::Moved));
-    assert_eq!(shown(store).await, row("old"));
+    assert_eq!(shown(store).await, row("\"old\""));
     activate(store, new, Some(at(9))).await.unwrap();
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn two_generations_are_compared(store: &dyn ReadStore) {
     assert_eq!((found.left_rows, found.right_rows, found.different), (1, 1, 1));
     assert_eq!(found.examples, [Key::new("a")]);
     let writes =
-        vec![put(old, "a", "new", Indexes::default()), put(old, "b", "1", Indexes::default())];
+        vec![put(old, "a", "\"new\"", Indexes::default()), put(old, "b", "1", Indexes::default())];
     store.commit(Page { writes, ..page(store, 10).await }).await.unwrap();
     let found = store.compare(old, new).await.unwrap();
     assert_eq!((found.different, found.examples), (1, vec![Key::new("b")]));

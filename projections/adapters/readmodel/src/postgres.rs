@@ -1,0 +1,160 @@
+//! The read model in PostgreSQL, for several nodes, and for dashboards that read it with SQL.
+//!
+//! Whatever belongs together is one statement: a page is one statement that writes only when its
+//! compare-and-set of the checkpoint succeeds, and a read takes rows and the position they are true
+//! at from the one snapshot that a statement has. So nothing is left in a transaction when a caller
+//! goes away, and a page costs one round trip.
+//!
+//! Nothing waits without bound. A call that gets no answer within two seconds says that the store is
+//! unavailable, and its connection is thrown away. A commit whose answer was lost may have been made:
+//! whoever repeats it is told that the store moved, reads the registry, and goes on from there.
+
+mod changes;
+mod hints;
+mod leases;
+mod list;
+pub mod migrations;
+mod page;
+mod reads;
+mod registry;
+mod sweep;
+mod values;
+mod visit;
+
+use holdfast_domain::log::Pending;
+use holdfast_postgres::{Address, Database};
+use holdfast_projections::document::{Document, Key};
+use holdfast_projections::ports::{
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    Snapshot, StoreError,
+};
+use holdfast_projections::registry::{Alteration, GenerationId, Registry};
+use holdfast_projections::topic::{Cursor, Topic};
+
+pub use hints::PostgresHints;
+pub use leases::PostgresLeases;
+
+/// How many connections one node uses at most: one for the runner, the others for reads.
+const CONNECTIONS: u32 = 8;
+
+/// The read model in a schema of a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresReadStore {
+    database: Database,
+}
+
+impl PostgresReadStore {
+    /// Opens the read model in the schema that the address leads to (`options[search_path]`), and
+    /// brings it to today's shape.
+    pub async fn open(address: Address) -> Result<Self, StoreError> {
+        let database = visit::bounded(visit::connect(address, CONNECTIONS)).await?;
+        let store = Self { database };
+        migrations::run(&store.database).await?;
+        // What a node that died had begun to remove.
+        sweep::documents(&store.database).await?;
+        Ok(store)
+    }
+
+    /// Tells other nodes that the views moved, and hears of it from them.
+    pub fn hints(&self) -> PostgresHints {
+        PostgresHints::new(self.database.clone())
+    }
+
+    /// The leases of the workers of all nodes that use this schema.
+    pub fn leases(&self) -> PostgresLeases {
+        PostgresLeases::new(self.database.clone())
+    }
+
+    /// Closes its connections, after what they are doing.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+impl ReadStore for PostgresReadStore {
+    fn registry(&self) -> Pending<'_, Result<Registry, StoreError>> {
+        Box::pin(visit::bounded(registry::read(&self.database)))
+    }
+
+    fn alter(
+        &self,
+        revision: u64,
+        alteration: Alteration,
+    ) -> Pending<'_, Result<Registry, StoreError>> {
+        Box::pin(async move {
+            let drops = matches!(alteration, Alteration::Drop { .. });
+            let altered = registry::alter(&self.database, revision, alteration);
+            let registry = visit::bounded(altered).await?;
+            if drops {
+                // Nobody can read them any more. What is not removed now is at the next start.
+                drop(sweep::documents(&self.database).await);
+            }
+            Ok(registry)
+        })
+    }
+
+    fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(visit::bounded(page::commit(&self.database, page)))
+    }
+
+    fn load(
+        &self,
+        generation: GenerationId,
+        keys: Vec<Key>,
+    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
+        Box::pin(visit::bounded(reads::load(&self.database, generation, keys)))
+    }
+
+    fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
+        Box::pin(visit::bounded(reads::parked(&self.database)))
+    }
+
+    fn document(
+        &self,
+        view: &'static str,
+        key: Key,
+    ) -> Pending<'_, Result<Snapshot<Found>, StoreError>> {
+        Box::pin(visit::bounded(reads::document(&self.database, view, key)))
+    }
+
+    fn list(
+        &self,
+        view: &'static str,
+        query: Query,
+    ) -> Pending<'_, Result<Snapshot<Vec<Entry>>, StoreError>> {
+        Box::pin(visit::bounded(list::list(&self.database, view, query)))
+    }
+
+    fn changes(
+        &self,
+        topics: Option<Vec<Topic>>,
+        after: Cursor,
+        limit: u32,
+    ) -> Pending<'_, Result<ChangePage, StoreError>> {
+        Box::pin(visit::bounded(changes::after(&self.database, topics, after, limit)))
+    }
+
+    fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            visit::bounded(changes::forget(&self.database, retention)).await?;
+            sweep::changes(&self.database).await
+        })
+    }
+
+    fn scan(
+        &self,
+        generation: GenerationId,
+        after: Option<Key>,
+        limit: u32,
+    ) -> Pending<'_, Result<Snapshot<Rows>, StoreError>> {
+        Box::pin(visit::bounded(reads::scan(&self.database, generation, after, limit)))
+    }
+
+    fn compare(
+        &self,
+        left: GenerationId,
+        right: GenerationId,
+    ) -> Pending<'_, Result<Comparison, StoreError>> {
+        Box::pin(visit::attended(&self.database, reads::compare(&self.database, left, right)))
+    }
+}

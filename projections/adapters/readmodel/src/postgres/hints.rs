@@ -1,0 +1,124 @@
+//! Hints between nodes by `LISTEN` and `NOTIFY`, on a channel of the schema. They may be lost,
+//! doubled or late: whoever listens looks by itself now and then all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_domain::log::{Pending, Position};
+use holdfast_postgres::Database;
+use holdfast_projections::hints::Hints;
+use holdfast_projections::ports::StoreError;
+use sqlx::postgres::PgListener;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{sleep, timeout};
+
+use super::values::failed;
+use super::visit::Visit;
+
+/// How long telling others may hold up whoever tells them.
+const SOON: Duration = Duration::from_millis(250);
+
+/// How long it is quiet before the listener asks whether the server is still there.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How long the server may take to answer that, or to be connected to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it waits before it connects anew when it could not.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A name that fits, however long that of the schema is.
+macro_rules! channel {
+    () => {
+        "'holdfast_views_' || md5(current_schema())"
+    };
+}
+
+/// What one node says, every node of the schema hears.
+#[derive(Debug, Clone)]
+pub struct PostgresHints {
+    database: Database,
+    said: watch::Sender<Position>,
+    listener: Arc<Mutex<Option<PgListener>>>,
+}
+
+impl PostgresHints {
+    pub(super) fn new(database: Database) -> Self {
+        let said = watch::Sender::new(Position::START);
+        Self { database, said, listener: Arc::default() }
+    }
+
+    async fn tell(&self, position: Position) -> Result<(), StoreError> {
+        let mut visit = Visit::begin(&self.database).await?;
+        sqlx::query(concat!("SELECT pg_notify(", channel!(), ", $1)"))
+            .bind(position.to_string())
+            .execute(&mut *visit)
+            .await
+            .map_err(failed)?;
+        visit.end();
+        Ok(())
+    }
+
+    /// Hears for everybody in this process, until something may be beyond `after`.
+    async fn hear(&self, after: Position) {
+        let mut place = self.listener.lock().await;
+        loop {
+            let Some(listener) = place.as_mut() else {
+                match timeout(PATIENCE, self.connect()).await {
+                    Ok(Ok(listener)) => {
+                        *place = Some(listener);
+                        // What was said before, nobody here heard.
+                        return;
+                    }
+                    Ok(Err(_)) | Err(_) => sleep(PAUSE).await,
+                }
+                continue;
+            };
+            match timeout(QUIET, listener.try_recv()).await {
+                Ok(Ok(Some(said))) => {
+                    let Ok(position) = said.payload().parse() else { continue };
+                    self.said.send_replace(Position(position));
+                    if Position(position) > after {
+                        return;
+                    }
+                }
+                // Connected anew by itself.
+                Ok(Ok(None)) => return,
+                Ok(Err(_)) => *place = None,
+                Err(_quiet) => {
+                    let asked = timeout(PATIENCE, sqlx::query("SELECT 1").execute(listener)).await;
+                    if !matches!(asked, Ok(Ok(_))) {
+                        *place = None;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<PgListener, StoreError> {
+        let mut visit = Visit::begin(&self.database).await?;
+        let channel: String = sqlx::query_scalar(concat!("SELECT ", channel!()))
+            .fetch_one(&mut *visit)
+            .await
+            .map_err(failed)?;
+        visit.end();
+        let listener = self.database.listener(&channel).await;
+        listener.map_err(|why| StoreError::Unavailable(why.to_string()))
+    }
+}
+
+impl Hints for PostgresHints {
+    fn announce(&self, position: Position) -> Pending<'_, ()> {
+        Box::pin(async move { drop(timeout(SOON, self.tell(position)).await) })
+    }
+
+    fn changed(&self, after: Position) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let mut said = self.said.subscribe();
+            tokio::select! {
+                told = said.wait_for(|said| *said > after) => drop(told),
+                () = self.hear(after) => {}
+            }
+        })
+    }
+}

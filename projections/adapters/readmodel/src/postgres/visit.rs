@@ -1,0 +1,133 @@
+//! Visits to the database: bounded in time, and each on a connection that is thrown away unless the
+//! visit came to its end, because nobody knows what the server still sends on it.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use holdfast_domain::log::Pending;
+use holdfast_postgres::{Address, Database, DatabaseError};
+use holdfast_projections::ports::StoreError;
+use sqlx::Row as _;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, Postgres};
+use tokio::time::{sleep, timeout};
+
+use super::values::failed;
+
+/// How long a call may take, with getting a connection: whoever asks has an answer within two
+/// seconds.
+const PATIENCE: Duration = Duration::from_millis(1_900);
+
+/// How often the server is asked whether it is there while it works on something long.
+const ATTENTION: Duration = Duration::from_millis(500);
+
+/// The longest that anything may take.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// A connection that goes back to the pool only by [`Visit::end`].
+pub(super) struct Visit {
+    connection: PoolConnection<Postgres>,
+    ended: bool,
+}
+
+impl Visit {
+    /// Gets a connection.
+    pub(super) async fn begin(database: &Database) -> Result<Self, StoreError> {
+        let connection = database.acquire().await.map_err(failed)?;
+        Ok(Self { connection, ended: false })
+    }
+
+    /// Gives the connection back: everything that was asked was answered.
+    pub(super) fn end(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for Visit {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Visit {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("the database does not answer".to_owned())
+}
+
+/// Finds the database.
+pub(super) async fn connect(address: Address, connections: u32) -> Result<Database, StoreError> {
+    Database::connect(address, connections).await.map_err(|why| match why {
+        DatabaseError::NotDurable(_) => StoreError::Refused(why.to_string()),
+        DatabaseError::NoPrimary { .. } => StoreError::Unavailable(why.to_string()),
+        DatabaseError::Refused(why) => failed(why),
+    })
+}
+
+/// Waits for something that every call has to have done soon.
+pub(super) async fn bounded<T>(
+    work: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_too_long| Err(silent()))
+}
+
+/// Waits for something that takes as long as there is much to do, as long as the server is there.
+pub(super) async fn attended<T: Send>(
+    database: &Database,
+    work: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    tokio::select! {
+        done = timeout(LONGEST, work) => done.unwrap_or_else(|_too_long| Err(silent())),
+        gone = attend(database) => Err(gone),
+    }
+}
+
+/// Asks the server until it does not answer, and says why.
+async fn attend(database: &Database) -> StoreError {
+    loop {
+        sleep(ATTENTION).await;
+        // Every acquired connection has just been asked something.
+        let asked: Pending<'_, _> = Box::pin(async {
+            Visit::begin(database).await?.end();
+            Ok(())
+        });
+        if let Err(gone) = bounded(asked).await {
+            return gone;
+        }
+    }
+}
+
+/// Sweeps, a handful at a time, until nothing is found.
+pub(super) async fn until_done(
+    database: &Database,
+    sweep: &'static str,
+    handful: i64,
+) -> Result<(), StoreError> {
+    loop {
+        let swept: i64 = bounded(async {
+            let mut visit = Visit::begin(database).await?;
+            let row = sqlx::query(sweep).bind(handful).fetch_one(&mut *visit).await;
+            let swept = row.and_then(|row| row.try_get(0)).map_err(failed)?;
+            visit.end();
+            Ok(swept)
+        })
+        .await?;
+        if swept == 0 {
+            return Ok(());
+        }
+    }
+}
