@@ -1,4 +1,5 @@
-//! Event logs behind the domain's two ports: SQLite, the embedded default, and memory. Bytes,
+//! Event logs behind the domain's two ports: SQLite, the embedded default, PostgreSQL for several
+//! nodes, and memory. Bytes,
 //! hashes and transactions live here; what an append means stands in `holdfast_domain::log`.
 //!
 //! The stores share everything that is not storage: the codec, the chain, the judgement of a
@@ -13,6 +14,7 @@ pub mod codec;
 pub mod conformance;
 pub mod export;
 mod memory;
+pub mod postgres;
 pub mod sqlite;
 mod store;
 pub mod verify;
@@ -20,4 +22,5 @@ pub mod walk;
 
 pub use append::{LogStats, SIZE_BOUNDS};
 pub use memory::MemoryLog;
+pub use postgres::{PostgresLog, PostgresLogReader};
 pub use sqlite::{OpenError, Renewal, SqliteLog, SqliteLogReader};

@@ -14,21 +14,17 @@ use crate::codec::Encoded;
 /// Why a store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// Nothing was written; somebody else has the store now.
+    /// Nothing was written; the store cannot be had now.
     #[error("{0}")]
     Busy(String),
+    /// Nothing was written, because somebody else was in the way for a moment.
+    #[error("{0}")]
+    Again(String),
     /// Nothing was written, because one of the rows cannot be: a value that must be unique is not.
     #[error("{0}")]
     Rejected(String),
     /// The answer to a commit was lost; it may be looked up.
     #[error("{0}")]
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "a store in this process does not lose answers, one behind a network does"
-        )
-    )]
     Lost(String),
     /// The medium failed. Nothing that comes after it can be trusted.
     #[error("{0}")]
@@ -72,6 +68,9 @@ pub(crate) struct Known {
 /// What stands in the stretches that were asked for.
 pub(crate) type Stood = BTreeMap<(StreamId, Revision), Standing>;
 
+/// What a commit takes for granted: of each stream its head, or that it is not there.
+pub(crate) type Claims = BTreeMap<StreamId, Option<Head>>;
+
 /// One event to be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventRow<'a> {
@@ -102,6 +101,20 @@ pub(crate) struct Commit<'a> {
 
 /// A store with one writer: the append task. After an error the task rolls back.
 pub(crate) trait Store: Send + 'static {
+    /// Whether [`Store::at_once`] is worth asking.
+    const AT_ONCE: bool = false;
+
+    /// Makes a commit durable in one visit, if all that it claims is true and none of its commands
+    /// was answered; answers the tail after it. Otherwise writes nothing and answers none. The
+    /// positions in the commit count from the tail. The answer may be lost.
+    fn at_once(
+        &mut self,
+        _claims: &Claims,
+        _commit: &Commit<'_>,
+    ) -> impl Future<Output = Result<Option<Tail>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Takes the lock under which everything until the commit happens, and reads heads and
     /// answers under it.
     fn begin(

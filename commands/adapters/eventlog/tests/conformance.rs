@@ -9,7 +9,8 @@ use holdfast_domain::log::{
     Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent, StreamId,
 };
 use holdfast_eventlog::conformance::{Place, Subject};
-use holdfast_eventlog::{MemoryLog, SqliteLog, conformance_suite};
+use holdfast_eventlog::{MemoryLog, PostgresLog, SqliteLog, conformance_suite};
+use holdfast_test_stores::{Schema, postgres};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -52,6 +53,12 @@ impl Subject for Opened<SqliteLog> {
     }
 }
 
+impl Subject for Opened<PostgresLog> {
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(self.0.close())
+    }
+}
+
 impl Subject for Opened<MemoryLog> {
     fn close(&self) -> Pending<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -66,6 +73,21 @@ impl Place for Folder {
     fn open(&self) -> Pending<'_, Arc<dyn Subject>> {
         Box::pin(async {
             let log = SqliteLog::open(self.0.path(), Handle::current()).await.unwrap();
+            let log: Arc<dyn Subject> = Arc::new(Opened(log));
+            log
+        })
+    }
+}
+
+/// A schema of its own.
+#[derive(Debug)]
+struct InSchema(Schema);
+
+impl Place for InSchema {
+    fn open(&self) -> Pending<'_, Arc<dyn Subject>> {
+        Box::pin(async {
+            let address = self.0.url().parse().unwrap();
+            let log = PostgresLog::open(&address, Handle::current()).await.unwrap();
             let log: Arc<dyn Subject> = Arc::new(Opened(log));
             log
         })
@@ -89,4 +111,5 @@ fn memory() -> Memory {
 }
 
 conformance_suite!(sqlite, Folder(tempfile::tempdir().unwrap()));
+conformance_suite!(in_postgres, maybe postgres("log conformance").await.map(InSchema));
 conformance_suite!(in_memory, memory());

@@ -2,12 +2,20 @@
 //! transaction for each, so that one bad batch harms no other; when the answer to a commit is
 //! lost, a look at what stands.
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
 use holdfast_commands::failpoint;
-use holdfast_domain::log::AppendError;
+use holdfast_domain::log::{AppendError, Hash, Position};
 
 use super::{Job, Shared, Size};
-use crate::batch::{Judge, Outcome, Prepared, Written, suspects, wanted};
-use crate::store::{Store, StoreError};
+use crate::batch::{Judge, Outcome, Prepared, Written, claims, holds, placed, suspects, wanted};
+use crate::store::{Commit, Known, Stood, Store, StoreError, Tail};
+
+/// How often a commit is tried again when somebody else was in its way.
+const TRIES: u32 = 4;
+/// How long such a try waits at most, the first time; each time twice as long.
+const PAUSE: Duration = Duration::from_millis(8);
 
 /// Batches that go into one commit, and what belongs to their group.
 #[derive(Debug)]
@@ -142,7 +150,10 @@ fn give_up(shared: &Shared, parts: &mut [Part<'_>], failure: &Failure) {
         }
         (
             Failure::NotWritten(_),
-            StoreError::Busy(_) | StoreError::Lost(_) | StoreError::Failed(_),
+            StoreError::Busy(_)
+            | StoreError::Again(_)
+            | StoreError::Lost(_)
+            | StoreError::Failed(_),
         ) => AppendError::Unavailable(why.to_string()),
     };
     for part in parts {
@@ -170,19 +181,102 @@ async fn attempt<S: Store>(
         return Err(Failure::NotWritten(StoreError::Failed(why)));
     }
     failpoint::hit("store.before_begin");
-    let result = transaction(store, shared, parts, resolving).await;
-    match result {
-        Ok(judged) => {
-            for (part, (written, answers)) in parts.iter_mut().zip(judged) {
-                *part.written = written;
-                part.answers.extend(answers);
+    let mut tries = 1;
+    loop {
+        match transaction(store, shared, parts, resolving).await {
+            Ok(judged) => {
+                for (part, (written, answers)) in parts.iter_mut().zip(judged) {
+                    *part.written = written;
+                    part.answers.extend(answers);
+                }
+                return Ok(());
             }
-            Ok(())
+            Err(Failure::NotWritten(StoreError::Again(_))) if tries < TRIES => {
+                store.rollback().await;
+                pause(tries).await;
+                tries = tries.saturating_add(1);
+            }
+            Err(failure) => {
+                store.rollback().await;
+                return Err(failure);
+            }
         }
-        Err(failure) => {
-            store.rollback().await;
-            Err(failure)
+    }
+}
+
+/// Waits a little, and not as long as whoever else was in the way does.
+async fn pause(tries: u32) {
+    let longest = PAUSE.saturating_mul(1_u32.checked_shl(tries).unwrap_or(1));
+    let part = u32::try_from(RandomState::new().hash_one(tries) % 8).unwrap_or(0);
+    let eighth = longest.checked_div(8).unwrap_or(longest);
+    tokio::time::sleep(eighth.saturating_mul(part.saturating_add(1))).await;
+}
+
+/// What each part has written, and what its batches are answered.
+type Judged = Vec<(Written, Vec<Outcome>)>;
+
+fn judged<'a>(judge: &mut Judge<'a>, parts: &[Part<'a>]) -> Judged {
+    let of = |part: &Part<'a>| {
+        let mut written = part.written.clone();
+        let answers = part.batches.iter().map(|batch| judge.judge(batch, &mut written)).collect();
+        (written, answers)
+    };
+    parts.iter().map(of).collect()
+}
+
+/// One visit, without looking first. None when there is something to be looked at; then nothing
+/// was written.
+async fn at_once<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    parts: &[Part<'_>],
+) -> Result<Option<Judged>, Failure> {
+    let Some(claims) = claims(parts.iter().map(|part| (part.batches, &*part.written))) else {
+        return Ok(None);
+    };
+    let heads = claims.iter().filter_map(|(stream, head)| Some((*stream, (*head)?))).collect();
+    let known = Known { heads, ..Known::default() };
+    let start = Tail { position: Position::START, batch: 0, hash: Hash::ZERO };
+    let mut judge = Judge::new(known, Stood::new(), start, false);
+    let mut judged = judged(&mut judge, parts);
+    let commit = judge.into_unlinked();
+    let holding = judged.iter().flat_map(|(_, answers)| answers).all(holds);
+    if !holding || commit.events.is_empty() && commit.answers.is_empty() {
+        return Ok(None);
+    }
+    let Some(tail) = store.at_once(&claims, &commit).await.map_err(unclear)? else {
+        return Ok(None);
+    };
+    failpoint::hit("store.after_commit");
+    let count = u64::try_from(commit.events.len()).unwrap_or(u64::MAX);
+    let before = Position(tail.position.0.saturating_sub(count));
+    for (_, answers) in &mut judged {
+        let placed = std::mem::take(answers).into_iter().map(|outcome| placed(outcome, before));
+        *answers = placed.collect();
+    }
+    let last = (!commit.events.is_empty()).then_some(tail.position);
+    account(shared, &judged, &commit, last);
+    Ok(Some(judged))
+}
+
+/// What a refused commit means for its batches.
+fn unclear(why: StoreError) -> Failure {
+    match why {
+        StoreError::Busy(_) | StoreError::Again(_) | StoreError::Rejected(_) => {
+            Failure::NotWritten(why)
         }
+        StoreError::Lost(_) | StoreError::Failed(_) => Failure::Unclear(why),
+    }
+}
+
+/// Counts a commit that stands, and tells who waits for it.
+fn account(shared: &Shared, judged: &Judged, commit: &Commit<'_>, last: Option<Position>) {
+    let answers = || judged.iter().flat_map(|(_, answers)| answers);
+    let conflicts =
+        answers().filter(|answer| matches!(answer, Err(AppendError::Conflict { .. }))).count();
+    shared.counters.committed(answers().count(), commit.events.len(), conflicts);
+    if let Some(last) = last {
+        shared.head.send_replace(last);
     }
 }
 
@@ -191,21 +285,20 @@ async fn transaction<S: Store>(
     shared: &Shared,
     parts: &[Part<'_>],
     resolving: bool,
-) -> Result<Vec<(Written, Vec<Outcome>)>, Failure> {
+) -> Result<Judged, Failure> {
+    // What may stand already has to be looked at.
+    if S::AT_ONCE
+        && !resolving
+        && let Some(judged) = at_once(store, shared, parts).await?
+    {
+        return Ok(judged);
+    }
     let all: Vec<_> = parts.iter().flat_map(|part| part.batches).collect();
     let (tail, known) = store.begin(&wanted(&all)).await.map_err(Failure::NotWritten)?;
     let suspects = suspects(&all, &known);
     let stood = store.stood(&suspects).await.map_err(Failure::NotWritten)?;
     let mut judge = Judge::new(known, stood, tail, resolving);
-    let judged: Vec<_> = parts
-        .iter()
-        .map(|part| {
-            let mut written = part.written.clone();
-            let answers: Vec<_> =
-                part.batches.iter().map(|batch| judge.judge(batch, &mut written)).collect();
-            (written, answers)
-        })
-        .collect();
+    let judged = judged(&mut judge, parts);
     let commit = judge.into_commit();
     if commit.events.is_empty() && commit.answers.is_empty() {
         store.rollback().await;
@@ -213,19 +306,8 @@ async fn transaction<S: Store>(
     }
     store.write(&commit).await.map_err(Failure::NotWritten)?;
     failpoint::hit("store.before_commit");
-    store.commit().await.map_err(|why| match why {
-        StoreError::Busy(_) | StoreError::Rejected(_) => Failure::NotWritten(why),
-        StoreError::Lost(_) | StoreError::Failed(_) => Failure::Unclear(why),
-    })?;
+    store.commit().await.map_err(unclear)?;
     failpoint::hit("store.after_commit");
-    let conflicts = judged
-        .iter()
-        .flat_map(|(_, answers)| answers)
-        .filter(|answer| matches!(answer, Err(AppendError::Conflict { .. })))
-        .count();
-    shared.counters.committed(all.len(), commit.events.len(), conflicts);
-    if let Some(batch) = commit.batch {
-        shared.head.send_replace(batch.last);
-    }
+    account(shared, &judged, &commit, commit.batch.map(|batch| batch.last));
     Ok(judged)
 }

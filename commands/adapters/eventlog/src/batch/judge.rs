@@ -73,21 +73,26 @@ impl<'a> Judge<'a> {
         Self { known, stood, resolving, tail, position: tail.position, heads, answers, commit }
     }
 
+    /// What all of it writes; the store makes its link in the global chain.
+    pub(crate) fn into_unlinked(self) -> Commit<'a> {
+        Commit { heads: self.heads, ..self.commit }
+    }
+
     /// What all of it writes, with its link in the global chain.
     pub(crate) fn into_commit(self) -> Commit<'a> {
-        let mut commit = self.commit;
+        let tail = self.tail;
+        let mut commit = self.into_unlinked();
         if let Some((first, last)) = commit.events.first().zip(commit.events.last()) {
             let (first, last) = (first.position, last.position);
-            let number = self.tail.batch.saturating_add(1);
+            let number = tail.batch.saturating_add(1);
             let members = commit.events.iter().map(|row| Member {
                 position: row.position,
                 append_end: row.append_end,
                 hash: row.hash,
             });
-            let hash = batch_hash(self.tail.hash, number, first, last, members);
+            let hash = batch_hash(tail.hash, number, first, last, members);
             commit.batch = Some(StoredBatch { number, first, last, hash });
         }
-        commit.heads = self.heads;
         commit
     }
 
@@ -247,10 +252,14 @@ impl<'a> Judge<'a> {
 
 /// An expectation upon a batch of the same group that did not write.
 #[derive(Debug)]
-struct Unmet;
+pub(super) struct Unmet;
 
 /// The head that an expectation names; none is no stream.
-fn base(stream: StreamId, expected: Expected, written: &Written) -> Result<Option<Head>, Unmet> {
+pub(super) fn base(
+    stream: StreamId,
+    expected: Expected,
+    written: &Written,
+) -> Result<Option<Head>, Unmet> {
     match expected {
         Expected::NoStream => Ok(None),
         Expected::Head(head) => Ok(Some(head)),

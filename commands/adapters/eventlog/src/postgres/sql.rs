@@ -1,0 +1,111 @@
+//! Every statement of the log, but for the one that writes: that is `log_append`, in the migration.
+
+macro_rules! event_columns {
+    () => {
+        "s.name, e.revision, e.position, e.append_end, e.name, e.schema, e.accepted_at_us, \
+         e.metadata, e.payload, e.hash"
+    };
+}
+
+macro_rules! answer_columns {
+    () => {
+        "c.id, c.fingerprint, c.status, c.body, c.revision, c.position, c.accepted_at_us"
+    };
+}
+
+macro_rules! end {
+    () => {
+        "coalesce((SELECT position FROM event ORDER BY position DESC LIMIT 1), 0), \
+         coalesce((SELECT last FROM batch ORDER BY number DESC LIMIT 1), 0)"
+    };
+}
+
+macro_rules! here {
+    () => {
+        "current_schema()::regnamespace::oid"
+    };
+}
+
+/// One statement, one snapshot: where the page ends and what is on it.
+pub(super) const PAGE: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > $1 AND e.position <= (",
+    "SELECT max(append_end) FROM (",
+    "SELECT append_end FROM event WHERE position > $1 ORDER BY position LIMIT $2) AS asked",
+    ") ORDER BY e.position"
+);
+
+pub(super) const STORED: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > $1 ",
+    "ORDER BY e.position LIMIT $2"
+);
+
+pub(super) const STREAM: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM stream s JOIN event e ON e.stream = s.id WHERE s.name = $1 AND e.revision >= $2 ",
+    "ORDER BY e.revision LIMIT $3"
+);
+
+pub(super) const HASH_AT: &str =
+    "SELECT hash FROM event WHERE position <= $1 ORDER BY position DESC LIMIT 1";
+
+/// Where the log ends, whichever of its tables knows, and in which life it is.
+pub(super) const END: &str = concat!(
+    "SELECT greatest(t.position, ",
+    end!(),
+    "), m.epoch FROM log_tail t CROSS JOIN log_meta m"
+);
+
+/// The tail, what events and commits say of it, the life, and the channel of the log's nodes. Several
+/// logs in one database are told apart by their schemas.
+pub(super) const START: &str = concat!(
+    "SELECT t.position, t.batch, t.hash, ",
+    end!(),
+    ", m.epoch, 'holdfast_log_' || ",
+    here!(),
+    " FROM log_tail t CROSS JOIN log_meta m"
+);
+
+/// The first number says that it is about a log; the second, about which.
+pub(super) const ENTER: &str =
+    concat!("SELECT pg_try_advisory_lock_shared(1819238756, ", here!(), "::int)");
+
+pub(super) const TAKE: &str =
+    concat!("SELECT pg_try_advisory_lock(1819238756, ", here!(), "::int)");
+
+pub(super) const NEW_EPOCH: &str = "UPDATE log_meta SET epoch = gen_random_uuid() RETURNING epoch";
+
+pub(super) const BATCHES: &str =
+    "SELECT number, first, last, hash FROM batch WHERE number > $1 ORDER BY number LIMIT $2";
+
+pub(super) const ANSWERED: &str =
+    concat!("SELECT ", answer_columns!(), " FROM command c WHERE c.id = $1");
+
+/// The lock comes first; what is read after it is read by statements of their own.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SELECT position, batch, hash FROM log_tail FOR UPDATE";
+
+pub(super) const HEADS: &str = "SELECT s.name, s.revision, s.hash \
+     FROM unnest($1::text[]) AS wanted (name) JOIN stream s ON s.name = wanted.name";
+
+pub(super) const ANSWERS: &str = concat!(
+    "SELECT ",
+    answer_columns!(),
+    " FROM unnest($1::uuid[]) AS wanted (id) JOIN command c ON c.id = wanted.id"
+);
+
+/// What stands in stretches of streams.
+pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e.position \
+     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS wanted (name, first, last) \
+     JOIN stream s ON s.name = wanted.name \
+     JOIN event e ON e.stream = s.id AND e.revision BETWEEN wanted.first AND wanted.last";
+
+pub(super) const APPEND: &str = "SELECT t.position, t.batch, t.hash FROM log_append($1, $2, $3, \
+     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+     AS t";
+
+pub(super) const NOTIFY: &str = "SELECT pg_notify($1, $2)";
