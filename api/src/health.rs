@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use holdfast_commands::processes::Processes;
 use holdfast_domain::log::{Feed, LogHead, Pending, Position};
-use holdfast_eventlog::{LogStats, SqliteLog};
+use holdfast_eventlog::LogStats;
 use holdfast_projections::Reader;
 
 use self::check::Check;
 use crate::node::Node;
+use crate::stores::Writer;
 
 /// How far the views may be behind while they make progress.
 const LAG_MAX: u64 = 10_000;
@@ -28,7 +29,7 @@ const OVERDUE_AFTER: Duration = Duration::from_mins(1);
 pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
     let (feed, reader) = (Arc::clone(&node.feed), node.reader.clone());
     let log =
-        LogCheck { feed: Arc::clone(&feed), sqlite: node.sqlite.clone(), seen: Mutex::default() };
+        LogCheck { feed: Arc::clone(&feed), writer: node.writer.clone(), seen: Mutex::default() };
     let processes = ProcessesCheck { processes: node.processes.clone() };
     vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)]
 }
@@ -37,7 +38,7 @@ pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
 #[derive(Debug)]
 struct LogCheck {
     feed: Arc<dyn Feed>,
-    sqlite: Option<Arc<SqliteLog>>,
+    writer: Option<Writer>,
     seen: Mutex<Option<Commits>>,
 }
 
@@ -80,7 +81,7 @@ impl Check for LogCheck {
     fn check(&self) -> Pending<'_, Result<String, String>> {
         Box::pin(async move {
             // First what needs no answer of the store: one that is stuck may not answer in time.
-            let stats = self.sqlite.as_ref().map(|log| log.stats());
+            let stats = self.writer.as_ref().map(Writer::stats);
             let stalled = stats.map_or(Duration::ZERO, |stats| self.stalled(&stats));
             if stalled > LOG_STALLED_AFTER {
                 return Err(format!("nothing was committed for {} s", stalled.as_secs()));
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn a_log_that_commits_nothing_while_something_waits_is_stalled() {
         let feed = Arc::new(MemoryLog::new(Epoch::from_uuid(uuid::Uuid::from_u128(1))));
-        let check = LogCheck { feed, sqlite: None, seen: Mutex::default() };
+        let check = LogCheck { feed, writer: None, seen: Mutex::default() };
         let since_long_ago = |queue_depth, committing, commits| {
             let waiting_since = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
             *check.seen.lock().unwrap() = Some(Commits { count: 7, waiting_since });

@@ -20,6 +20,7 @@ pub mod problems;
 pub mod routes;
 pub mod services;
 pub mod state;
+pub mod stores;
 pub mod telemetry;
 pub mod wall_clock;
 pub mod ws;

@@ -5,38 +5,33 @@ use std::sync::Arc;
 
 use holdfast_commands::failpoint;
 use holdfast_commands::handle::{Engine, Ports};
-use holdfast_commands::ports::{Clock, Ids};
+use holdfast_commands::ports::Clock;
 use holdfast_commands::processes::Processes;
 use holdfast_commands::tasks::Tasks;
 use holdfast_domain::ids::Epoch;
-use holdfast_domain::log::{EventLog, Feed};
-use holdfast_eventlog::{MemoryLog, OpenError, SqliteLog};
+use holdfast_domain::log::Feed;
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use holdfast_gateways::test_clock::TestClock;
-use holdfast_projections::ports::{ReadStore as ReadPort, StoreError};
+use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_projections::runner::Options;
 use holdfast_projections::{Projections, Reader, Runner};
-use holdfast_readmodel::memory::MemoryReadStore;
-use holdfast_readmodel::sqlite::SqliteReadStore;
+use holdfast_redis::Redis;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::config::stores::{LogStore, ReadStore};
 use crate::config::{Config, TestClock as TestClockSetting};
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::stores::{self, StoresError, Writer};
 
 /// Why a part of a node does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// The event log.
-    #[error("the event log: {0}")]
-    Log(#[from] OpenError),
-    /// The read models.
-    #[error("the read models: {0}")]
-    Views(#[from] StoreError),
+    /// Its stores.
+    #[error(transparent)]
+    Stores(#[from] StoresError),
     /// The payment simulator's ledger.
     #[error("the payment simulator: {0}")]
     Simulator(String),
@@ -55,8 +50,12 @@ pub struct Node {
     pub views: Arc<dyn ReadPort>,
     /// The whole log in order.
     pub feed: Arc<dyn Feed>,
-    /// The log's writer, on stores that have one in this process.
-    pub sqlite: Option<Arc<SqliteLog>>,
+    /// What appends to the log in this process, unless it is memory.
+    pub writer: Option<Writer>,
+    /// What nodes share, when the configuration names a Redis.
+    pub redis: Option<Arc<Redis>>,
+    /// The life of the log when it was opened.
+    pub epoch: Epoch,
     /// The node's clock.
     pub clock: Arc<dyn Clock>,
     /// The same clock, when it can be moved.
@@ -71,8 +70,8 @@ impl Node {
             let lag = head.position.0.saturating_sub(self.reader.position().0);
             metrics.projections.behind("live", lag);
         }
-        if let Some(log) = &self.sqlite {
-            let stats = log.stats();
+        if let Some(writer) = &self.writer {
+            let stats = writer.stats();
             metrics.log.queue.set(stats.queue_depth);
             raise(&metrics.log.commits, stats.commits);
             raise(&metrics.log.events, stats.events);
@@ -88,18 +87,13 @@ fn raise(counter: &Counter, total: u64) {
     counter.inc_by(total.saturating_sub(counter.get()));
 }
 
-/// The two ports of one log.
-struct Log {
-    events: Arc<dyn EventLog>,
-    feed: Arc<dyn Feed>,
-    sqlite: Option<Arc<SqliteLog>>,
-}
-
 impl Node {
     /// Opens the stores and starts what runs by itself.
     pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
-        let log = open_log(config, lifecycle).await?;
-        let views = open_views(config, lifecycle).await?;
+        let log = stores::open_log(config, lifecycle).await?;
+        let epoch = log.feed.head().await.map_err(StoresError::from)?.epoch;
+        let redis = stores::open_redis(config).await?;
+        let views = stores::open_views(config, epoch, redis.as_ref(), lifecycle).await?;
         let (clock, test_clock) = clock(config.test_clock);
         let simulator =
             Simulator::open(&config.data).map_err(|why| NodeError::Simulator(why.to_string()))?;
@@ -117,8 +111,10 @@ impl Node {
         };
         let engine = Engine::new(ports, tasks.clone());
         let options = Options { failpoint: failpoint::hit, ..Options::default() };
-        let runner =
-            Runner::new(Arc::clone(&log.feed), Arc::clone(&views), Projections::all(), options);
+        let (feed, store) = (Arc::clone(&log.feed), Arc::clone(&views.store));
+        let runner = Runner::new(feed, store, Projections::all(), options)
+            .with_hints(views.hints)
+            .with_shared(views.shared);
         let reader = runner.reader();
         let stop = lifecycle.runners_stop().clone();
         lifecycle
@@ -134,56 +130,14 @@ impl Node {
             engine,
             processes,
             reader,
-            views,
+            views: views.store,
             feed: log.feed,
-            sqlite: log.sqlite,
+            writer: log.writer,
+            redis,
+            epoch,
             clock,
             test_clock,
         })
-    }
-}
-
-async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, NodeError> {
-    match &config.log {
-        LogStore::Memory => {
-            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
-            let (events, feed) = (Arc::clone(&log), log);
-            Ok(Log { events, feed, sqlite: None })
-        }
-        LogStore::Sqlite(folder) => {
-            let log = SqliteLog::open(folder, lifecycle.runtime().clone()).await?;
-            let mut poisoned = log.poisoned();
-            let stop = lifecycle.runners_stop().clone();
-            // After a failed write nothing more may be acknowledged: the process ends.
-            lifecycle.start("log", async move {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => Ok(()),
-                    Ok(why) = poisoned.wait_for(Option::is_some) => {
-                        Err(why.clone().unwrap_or_default())
-                    }
-                }
-            });
-            let closing = Arc::clone(&log);
-            lifecycle.at_the_end(async move { closing.close().await });
-            let (events, feed) = (Arc::clone(&log), Arc::clone(&log));
-            Ok(Log { events, feed, sqlite: Some(log) })
-        }
-    }
-}
-
-async fn open_views(
-    config: &Config,
-    lifecycle: &Lifecycle,
-) -> Result<Arc<dyn ReadPort>, NodeError> {
-    match &config.read {
-        ReadStore::Memory => Ok(Arc::new(MemoryReadStore::new())),
-        ReadStore::Sqlite(folder) => {
-            let store = SqliteReadStore::open(folder).await?;
-            let closing = store.clone();
-            lifecycle.at_the_end(async move { closing.close().await });
-            Ok(Arc::new(store))
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use holdfast_domain::log::ReadError;
+use holdfast_redis::Limits as SharedBuckets;
 use tokio::runtime::Handle;
 
 use crate::auth::foreign::ForeignKeys;
@@ -82,6 +83,9 @@ impl State {
         };
         let node = Node::open(&config, &lifecycle).await?;
         checks.extend(health::checks(&node));
+        let shared = node.redis.as_ref().map(|redis| {
+            SharedBuckets::new(Arc::clone(redis), format!("holdfast:{{{}}}:rate:", node.epoch))
+        });
         let metrics = Metrics::default();
         let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
         Ok(Self {
@@ -89,7 +93,7 @@ impl State {
             verifier,
             cursors: Cursors::new(keys.cursor.clone(), pushes.epoch),
             pushes,
-            limits: RateLimits::new(&config.limits),
+            limits: RateLimits::new(&config.limits, shared),
             metrics,
             lifecycle,
             checks,

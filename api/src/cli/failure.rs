@@ -2,12 +2,14 @@
 //! here, once, so that the same trouble has the same code in every command.
 
 use holdfast_domain::log::ReadError;
-use holdfast_eventlog::OpenError;
+use holdfast_eventlog::{OpenError, postgres};
+use holdfast_postgres::{AddressError, DatabaseError};
 use holdfast_projections::follower::FollowError;
 use holdfast_projections::ports::StoreError;
 use holdfast_projections::rebuild::RebuildError;
 
 use crate::keys::KeyError;
+use crate::stores::StoresError;
 
 /// How a command ended without success. The text is shown to a person.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,43 @@ impl From<OpenError> for Failure {
             OpenError::NotDurable { .. } | OpenError::Migration(_) | OpenError::Damaged(_) => {
                 Self::Failed(why.to_string())
             }
+        }
+    }
+}
+
+impl From<postgres::OpenError> for Failure {
+    fn from(why: postgres::OpenError) -> Self {
+        use postgres::OpenError;
+        match why {
+            OpenError::InUse { .. } | OpenError::OtherShape { .. } => {
+                Self::Conflict(why.to_string())
+            }
+            OpenError::Absent { .. }
+            | OpenError::Database(DatabaseError::NoPrimary { .. } | DatabaseError::Refused(_))
+            | OpenError::Store(_) => Self::Unavailable(why.to_string()),
+            OpenError::Address(_) => Self::Usage(why.to_string()),
+            OpenError::Database(DatabaseError::NotDurable(_))
+            | OpenError::Migration(_)
+            | OpenError::Damaged(_) => Self::Failed(why.to_string()),
+        }
+    }
+}
+
+impl From<AddressError> for Failure {
+    fn from(why: AddressError) -> Self {
+        Self::Usage(why.to_string())
+    }
+}
+
+impl From<StoresError> for Failure {
+    fn from(why: StoresError) -> Self {
+        match why {
+            StoresError::Sqlite(why) => why.into(),
+            StoresError::Postgres(why) => why.into(),
+            StoresError::Unread(why) => why.into(),
+            StoresError::Views(why) => why.into(),
+            StoresError::Address(why) => why.into(),
+            StoresError::Redis(why) => Self::Usage(why.to_string()),
         }
     }
 }

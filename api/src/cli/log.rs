@@ -1,12 +1,14 @@
 //! `holdfast log`: what is done to the event log as a whole, while no node runs on it. Facts are
 //! neither added nor changed here.
 
+mod renewal;
+
 use clap::{Args, Subcommand};
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::Position;
-use holdfast_eventlog::Renewal;
 use holdfast_readmodel::sqlite::migrations;
 
+use self::renewal::Renewal;
 use super::consent::Consent;
 use super::settings::OfflineFlags;
 use super::{Failure, hint, offline, output};
@@ -30,7 +32,7 @@ Examples:
 
 A restored log is shorter than what was seen of it, and goes on differently. Under a new epoch,
 views and cursors of the future that was lost are recognised and refused. No node may run on the
-folder meanwhile. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
+log meanwhile. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
 pub struct EpochArguments {
     #[command(flatten)]
     consent: Consent,
@@ -48,9 +50,9 @@ pub fn run(command: &LogCommand) -> Result<(), Failure> {
 fn epoch(arguments: &EpochArguments) -> Result<(), Failure> {
     let config = arguments.settings.load()?;
     offline::run(async {
-        let log = Renewal::open(offline::log_folder(&config)?).await?;
+        let log = Renewal::open(&config).await?;
         let old = log.epoch();
-        output::line(&plan(&config, old, log.head())?)?;
+        output::line(&plan(&config, old, log.head()))?;
         let agreed = arguments.consent.agreed();
         if !agreed.as_ref().is_ok_and(|agreed| *agreed) {
             log.leave().await?;
@@ -66,9 +68,8 @@ fn epoch(arguments: &EpochArguments) -> Result<(), Failure> {
 }
 
 /// What would be done, and what the clients of a node on this log would see.
-fn plan(config: &Config, old: Epoch, head: Position) -> Result<String, Failure> {
-    let folder = offline::log_folder(config)?.display();
-    let log = format!("log      {folder}, which ends at position {head}");
+fn plan(config: &Config, old: Epoch, head: Position) -> String {
+    let log = format!("log      {}, which ends at position {head}", config.log.describe());
     let epoch = format!("epoch    {old} → a new one; no fact is changed");
     let views = views(config);
     let views = views.map(|views| format!("views    {views} followed the old one; drop them"));
@@ -82,13 +83,14 @@ fn plan(config: &Config, old: Epoch, head: Position) -> Result<String, Failure> 
     ]
     .map(str::to_owned);
     let lines: Vec<_> = [log, epoch].into_iter().chain(views).chain(clients).collect();
-    Ok(lines.join("\n"))
+    lines.join("\n")
 }
 
-/// The file of the views, when there is one: it followed the life that ends.
+/// Where the views are, when there are any: they followed the life that ends.
 fn views(config: &Config) -> Option<String> {
     match &config.read {
         ReadStore::Memory => None,
+        ReadStore::Postgres(address) => Some(address.to_string()),
         ReadStore::Sqlite(folder) => {
             let file = migrations::file(folder);
             file.exists().then(|| file.display().to_string())
@@ -99,7 +101,13 @@ fn views(config: &Config) -> Option<String> {
 /// What is left for a person to do.
 fn next(config: &Config) -> Vec<String> {
     let serve = hint::with_all("serve", config);
-    let drop = views(config)
-        .map(|views| format!("rm {}*   # they fill again at the start", hint::quoted(&views)));
+    let drop = views(config).map(|views| match &config.read {
+        ReadStore::Postgres(_) => {
+            format!("drop the tables of the views in {views}   # they fill again at the start")
+        }
+        ReadStore::Sqlite(_) | ReadStore::Memory => {
+            format!("rm {}*   # they fill again at the start", hint::quoted(&views))
+        }
+    });
     drop.into_iter().chain([serve]).collect()
 }

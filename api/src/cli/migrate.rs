@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use holdfast_eventlog::SqliteLog;
+use holdfast_eventlog::postgres::migrations as log_in_postgres;
 use holdfast_eventlog::sqlite::migrations::{self as log_migrations, Step, StepState};
-use holdfast_readmodel::sqlite::SqliteReadStore;
+use holdfast_eventlog::{PostgresLog, SqliteLog};
+use holdfast_readmodel::postgres::migrations as views_in_postgres;
 use holdfast_readmodel::sqlite::migrations as view_migrations;
+use holdfast_readmodel::{PostgresReadStore, SqliteReadStore};
 use serde::Serialize;
 use tokio::runtime::Handle;
 
@@ -16,6 +18,7 @@ use super::settings::OfflineFlags;
 use super::{Failure, offline};
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
+use crate::stores::postgres_at;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -27,7 +30,7 @@ pub enum MigrateCommand {
     /// Show what `up` would do, in SQL. Exit code 0, also when nothing is to be done.
     #[command(after_help = "Example:\n  holdfast migrate plan --data ./data")]
     Plan(MigrateArguments),
-    /// Make the changes that are missing. No node may run on the log meanwhile.
+    /// Make the changes that are missing. No node may run on a log in SQLite meanwhile.
     #[command(after_help = "Example:\n  holdfast migrate up --data ./data")]
     Up(MigrateArguments),
 }
@@ -87,18 +90,45 @@ pub fn run(command: &MigrateCommand) -> Result<(), Failure> {
 
 async fn rows(config: &Config) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
-    if let LogStore::Sqlite(folder) = &config.log {
-        let steps = log_migrations::steps(folder).await?;
-        rows.extend(steps.into_iter().map(|step| row("log.db", step)));
+    match &config.log {
+        LogStore::Sqlite(folder) => {
+            let steps = log_migrations::steps(folder).await?;
+            rows.extend(steps.into_iter().map(|step| row("log.db", step)));
+        }
+        LogStore::Postgres(url) => {
+            let steps = log_in_postgres::steps(&postgres_at(url)?).await?;
+            rows.extend(steps.into_iter().map(|step| row_in_postgres("log", step)));
+        }
+        // Neither has tables.
+        LogStore::KurrentDb(_) | LogStore::Memory => {}
     }
-    if let ReadStore::Sqlite(folder) = &config.read {
-        let steps = view_migrations::steps(folder).await?;
-        rows.extend(steps.into_iter().map(|step| row("views.db", step)));
+    match &config.read {
+        ReadStore::Sqlite(folder) => {
+            let steps = view_migrations::steps(folder).await?;
+            rows.extend(steps.into_iter().map(|step| row("views.db", step)));
+        }
+        ReadStore::Postgres(url) => {
+            let steps = views_in_postgres::steps(&postgres_at(url)?).await?;
+            rows.extend(steps.into_iter().map(|step| row_in_postgres("views", step)));
+        }
+        ReadStore::Memory => {}
     }
     Ok(rows)
 }
 
 fn row(store: &'static str, step: Step) -> Row {
+    let state = match step.state {
+        StepState::Applied => Standing::Applied,
+        StepState::Pending => Standing::Pending,
+        StepState::Changed => Standing::Changed,
+        StepState::Unknown => Standing::Unknown,
+    };
+    let (version, description) = (step.version, step.description);
+    Row { store, version, description, state, sql: Some(step.sql) }
+}
+
+fn row_in_postgres(store: &'static str, step: log_in_postgres::Step) -> Row {
+    use log_in_postgres::StepState;
     let state = match step.state {
         StepState::Applied => Standing::Applied,
         StepState::Pending => Standing::Pending,
@@ -152,12 +182,24 @@ fn refuse_strange(rows: &[Row]) -> Result<(), Failure> {
 }
 
 async fn up(config: &Config) -> Result<(), Failure> {
-    if let LogStore::Sqlite(folder) = &config.log {
-        SqliteLog::open(folder, Handle::current()).await?.close().await;
+    match &config.log {
+        LogStore::Sqlite(folder) => {
+            SqliteLog::open(folder, Handle::current()).await?.close().await;
+        }
+        LogStore::Postgres(url) => {
+            PostgresLog::open(&postgres_at(url)?, Handle::current()).await?.close().await;
+        }
+        LogStore::KurrentDb(_) | LogStore::Memory => {}
     }
-    if let ReadStore::Sqlite(folder) = &config.read {
-        make(folder)?;
-        SqliteReadStore::open(folder).await?.close().await;
+    match &config.read {
+        ReadStore::Sqlite(folder) => {
+            make(folder)?;
+            SqliteReadStore::open(folder).await?.close().await;
+        }
+        ReadStore::Postgres(url) => {
+            PostgresReadStore::open(postgres_at(url)?).await?.close().await;
+        }
+        ReadStore::Memory => {}
     }
     Ok(())
 }

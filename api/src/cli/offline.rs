@@ -1,21 +1,25 @@
 //! What commands share that look at a data folder without a node: a small runtime that Ctrl-C ends,
 //! and the stores, opened so that a node may run on the same folder meanwhile.
 
+use std::fmt;
 use std::future::Future;
-use std::path::Path;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use holdfast_domain::ids::InvalidId;
-use holdfast_domain::log::StreamId;
-use holdfast_eventlog::SqliteLogReader;
-use holdfast_readmodel::sqlite::SqliteReadStore;
-use holdfast_readmodel::sqlite::migrations::{self, StepState};
+use holdfast_domain::log::{Feed, Pending, StreamId};
+use holdfast_eventlog::{PostgresLogReader, SqliteLogReader};
+use holdfast_projections::ports::ReadStore as ReadPort;
+use holdfast_readmodel::postgres::migrations as postgres;
+use holdfast_readmodel::sqlite::migrations as sqlite;
+use holdfast_readmodel::{PostgresReadStore, SqliteReadStore};
 use tokio::runtime::Builder;
 
 use super::{Failure, hint};
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore};
 use crate::keys::Keys;
+use crate::stores::postgres_at;
 
 /// Runs the work of a command to its end, or until somebody presses Ctrl-C.
 pub fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
@@ -49,44 +53,97 @@ pub fn stream(text: &str) -> Result<StreamId, &'static str> {
     text.parse().map_err(|_why: InvalidId| SHAPE)
 }
 
-/// The log, to read.
-pub async fn log(config: &Config) -> Result<Arc<SqliteLogReader>, Failure> {
-    Ok(Arc::new(SqliteLogReader::open(log_folder(config)?).await?))
+/// A store by its port, and what lets go of it.
+pub struct Opened<P: ?Sized> {
+    port: Arc<P>,
+    closing: Pending<'static, ()>,
 }
 
-/// The folder of the log.
-pub fn log_folder(config: &Config) -> Result<&Path, Failure> {
-    match &config.log {
-        LogStore::Sqlite(folder) => Ok(folder),
-        LogStore::Memory => {
-            Err(Failure::Usage("log-url: a log in memory ends with its process".to_owned()))
-        }
+impl<P: ?Sized + fmt::Debug> fmt::Debug for Opened<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.port.fmt(f)
     }
 }
 
-/// The folder of the read models.
-pub fn views_folder(config: &Config) -> Result<&Path, Failure> {
+impl<P: ?Sized> Opened<P> {
+    fn new(port: Arc<P>, closing: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { port, closing: Box::pin(closing) }
+    }
+
+    /// Lets go of it.
+    pub async fn close(self) {
+        drop(self.port);
+        self.closing.await;
+    }
+}
+
+impl<P: ?Sized> Deref for Opened<P> {
+    type Target = Arc<P>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.port
+    }
+}
+
+/// The log, to read.
+pub async fn log(config: &Config) -> Result<Opened<dyn Feed>, Failure> {
+    match &config.log {
+        LogStore::Sqlite(folder) => {
+            let log = Arc::new(SqliteLogReader::open(folder).await?);
+            Ok(Opened::new(Arc::clone(&log) as _, async move { log.close().await }))
+        }
+        LogStore::Postgres(url) => {
+            let log = Arc::new(PostgresLogReader::open(&postgres_at(url)?).await?);
+            Ok(Opened::new(Arc::clone(&log) as _, async move { log.close().await }))
+        }
+        LogStore::KurrentDb(_) => Err(Failure::Usage("log-url: not yet".to_owned())),
+        LogStore::Memory => Err(log_in_memory()),
+    }
+}
+
+/// Nobody but its own process can look at it.
+pub fn log_in_memory() -> Failure {
+    Failure::Usage("log-url: a log in memory ends with its process".to_owned())
+}
+
+/// The read models, which must be there and in the shape of this release.
+pub async fn views(config: &Config) -> Result<Opened<dyn ReadPort>, Failure> {
     match &config.read {
-        ReadStore::Sqlite(folder) => Ok(folder),
+        ReadStore::Sqlite(folder) => {
+            if !sqlite::file(folder).exists() {
+                return Err(no_views(config, &folder.display().to_string()));
+            }
+            let applied = |step: &sqlite::Step| step.state == sqlite::StepState::Applied;
+            require(config, sqlite::steps(folder).await?.iter().all(applied))?;
+            let views = SqliteReadStore::open(folder).await?;
+            Ok(Opened::new(Arc::new(views.clone()), async move { views.close().await }))
+        }
+        ReadStore::Postgres(url) => {
+            let address = postgres_at(url)?;
+            let steps = postgres::steps(&address).await?;
+            if steps.iter().all(|step| step.state == postgres::StepState::Pending) {
+                return Err(no_views(config, &address.to_string()));
+            }
+            let applied = |step: &postgres::Step| step.state == postgres::StepState::Applied;
+            require(config, steps.iter().all(applied))?;
+            let views = PostgresReadStore::open(address).await?;
+            Ok(Opened::new(Arc::new(views.clone()), async move { views.close().await }))
+        }
         ReadStore::Memory => {
             Err(Failure::Usage("read-url: views in memory end with their process".to_owned()))
         }
     }
 }
 
-/// The read models, which must be there and in the shape of this release.
-pub async fn views(config: &Config) -> Result<Arc<SqliteReadStore>, Failure> {
-    let folder = views_folder(config)?;
-    if !migrations::file(folder).exists() {
-        let serve = hint::with_stores("serve", config);
-        let why = format!("there are no views in {}; `{serve}` fills them", folder.display());
-        return Err(Failure::Unavailable(why));
+fn no_views(config: &Config, place: &str) -> Failure {
+    let serve = hint::with_stores("serve", config);
+    Failure::Unavailable(format!("there are no views in {place}; `{serve}` fills them"))
+}
+
+fn require(config: &Config, in_shape: bool) -> Result<(), Failure> {
+    if in_shape {
+        return Ok(());
     }
-    let steps = migrations::steps(folder).await?;
-    if steps.iter().any(|step| step.state != StepState::Applied) {
-        let status = hint::with_stores("migrate status", config);
-        let why = format!("the views have the tables of another release; see `{status}`");
-        return Err(Failure::Conflict(why));
-    }
-    Ok(Arc::new(SqliteReadStore::open(folder).await?))
+    let status = hint::with_stores("migrate status", config);
+    Err(Failure::Conflict(format!("the views have the tables of another release; see `{status}`")))
 }

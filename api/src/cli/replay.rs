@@ -7,6 +7,8 @@ pub mod state;
 pub mod streams;
 pub mod views;
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use holdfast_domain::ids::ReservationId;
 use holdfast_domain::log::StreamId;
@@ -75,7 +77,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
             let found = streams::replay(log.as_ref(), &chosen, as_of, now).await?;
             return streams::show(arguments.output, &found);
         }
-        let found = views::replay(log, as_of, now, arguments.progress).await?;
+        let found = views::replay(Arc::clone(&log), as_of, now, arguments.progress).await?;
         views::show(arguments.output, &found)
     })
 }

@@ -68,8 +68,7 @@ fn of_state(why: StateError) -> Failure {
     match why {
         StateError::Keys(why) => why.into(),
         StateError::Unread(why) => why.into(),
-        StateError::Node(NodeError::Log(why)) => why.into(),
-        StateError::Node(NodeError::Views(why)) => why.into(),
+        StateError::Node(NodeError::Stores(why)) => why.into(),
         StateError::OwnKey(_)
         | StateError::Client(_)
         | StateError::Node(NodeError::Simulator(_)) => Failure::Failed(why.to_string()),

@@ -1,7 +1,7 @@
 //! `holdfast events stream`: one stream, oldest event first, page by page.
 
 use clap::Args;
-use holdfast_domain::log::{Feed as _, Revision, StreamId};
+use holdfast_domain::log::{Revision, StreamId};
 
 use super::shown::Shown;
 use crate::cli::output::{self, Format};

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use holdfast_projections::ports::ReadStore as _;
 use holdfast_projections::projector::Projector;
 use holdfast_projections::registry::{GenerationId, GenerationState, Registry};
 use tokio_util::sync::CancellationToken;

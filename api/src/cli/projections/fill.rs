@@ -2,7 +2,6 @@
 //! one that is read, and compared with it at the same position. Readers notice nothing.
 
 use clap::Args;
-use holdfast_projections::ports::ReadStore as _;
 use holdfast_projections::registry::GenerationState;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;

@@ -1,9 +1,8 @@
 //! `holdfast projections list`: every generation and how far it is behind the log.
 
 use clap::Args;
-use holdfast_domain::log::{Feed as _, Position};
+use holdfast_domain::log::Position;
 use holdfast_projections::Projections;
-use holdfast_projections::ports::ReadStore as _;
 use holdfast_projections::registry::GenerationState;
 use serde::Serialize;
 

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use holdfast_domain::log::Feed;
-use holdfast_eventlog::SqliteLogReader;
 use holdfast_projections::Projections;
 use holdfast_projections::ports::ReadStore;
 use holdfast_projections::projector::Projector;
 use holdfast_projections::rebuild::Rebuilder;
 use holdfast_projections::registry::{Generation, GenerationId, GenerationState, Registry};
-use holdfast_readmodel::sqlite::SqliteReadStore;
 
+use crate::cli::offline::Opened;
 use crate::cli::{Failure, hint, offline};
 use crate::config::Config;
 
@@ -21,9 +20,9 @@ const PAGE: usize = 512;
 #[derive(Debug)]
 pub struct Workshop {
     /// The log.
-    pub log: Arc<SqliteLogReader>,
+    pub log: Opened<dyn Feed>,
     /// The read models.
-    pub views: Arc<SqliteReadStore>,
+    pub views: Opened<dyn ReadStore>,
     /// Fills, compares and switches.
     pub rebuilder: Rebuilder,
 }
@@ -32,9 +31,8 @@ impl Workshop {
     /// Opens both stores.
     pub async fn open(config: &Config) -> Result<Self, Failure> {
         let (log, views) = (offline::log(config).await?, offline::views(config).await?);
-        let feed: Arc<dyn Feed> = Arc::<SqliteLogReader>::clone(&log);
-        let store: Arc<dyn ReadStore> = Arc::<SqliteReadStore>::clone(&views);
-        Ok(Self { log, views, rebuilder: Rebuilder::new(feed, store, PAGE) })
+        let rebuilder = Rebuilder::new(Arc::clone(&log), Arc::clone(&views), PAGE);
+        Ok(Self { log, views, rebuilder })
     }
 
     /// Closes both stores.

@@ -12,7 +12,10 @@ use holdfast_domain::log::{Pending, Position};
 use holdfast_projections::shared::{Note, Place, SharedCache};
 use holdfast_redis::{Redis, ScriptInvocation};
 
+mod hints;
 mod scripts;
+
+pub use hints::RedisHints;
 
 /// Larger answers are read from the database each time.
 const BYTES_MAX: usize = 256 << 10;

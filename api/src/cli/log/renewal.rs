@@ -1,0 +1,66 @@
+//! A log that is taken to begin another life of it, whichever store it is in.
+
+use holdfast_domain::ids::Epoch;
+use holdfast_domain::log::Position;
+use holdfast_eventlog::{Renewal as SqliteRenewal, postgres};
+
+use crate::cli::{Failure, offline};
+use crate::config::Config;
+use crate::config::stores::LogStore;
+use crate::stores::postgres_at;
+
+/// While it is held, no node can open the log.
+#[derive(Debug)]
+pub(super) enum Renewal {
+    Sqlite(SqliteRenewal),
+    Postgres(postgres::Renewal),
+}
+
+impl Renewal {
+    /// Takes the log of this configuration.
+    pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
+        match &config.log {
+            LogStore::Sqlite(folder) => Ok(Self::Sqlite(SqliteRenewal::open(folder).await?)),
+            LogStore::Postgres(url) => {
+                Ok(Self::Postgres(postgres::Renewal::open(&postgres_at(url)?).await?))
+            }
+            LogStore::KurrentDb(_) => Err(Failure::Usage(
+                "log-url: a log in KurrentDB keeps its epoch; restore it into another cluster"
+                    .to_owned(),
+            )),
+            LogStore::Memory => Err(offline::log_in_memory()),
+        }
+    }
+
+    /// In which life the log is.
+    pub(super) const fn epoch(&self) -> Epoch {
+        match self {
+            Self::Sqlite(log) => log.epoch(),
+            Self::Postgres(log) => log.epoch(),
+        }
+    }
+
+    /// Where the log ends.
+    pub(super) const fn head(&self) -> Position {
+        match self {
+            Self::Sqlite(log) => log.head(),
+            Self::Postgres(log) => log.head(),
+        }
+    }
+
+    /// Begins a new life, and answers which.
+    pub(super) async fn begin(self) -> Result<Epoch, Failure> {
+        match self {
+            Self::Sqlite(log) => Ok(log.begin().await?),
+            Self::Postgres(log) => Ok(log.begin().await?),
+        }
+    }
+
+    /// Lets go of the log as it is.
+    pub(super) async fn leave(self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(log) => Ok(log.leave().await?),
+            Self::Postgres(log) => Ok(log.leave().await?),
+        }
+    }
+}
