@@ -63,9 +63,13 @@ impl Database {
 
     /// A connection that is in no transaction.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        match self.pool.acquire().await {
+        let only = self.address.hosts().len() < 2;
+        // With other hosts to look at, a silent one must not use up the caller's time.
+        let patience = PATIENCE.checked_div(if only { 1 } else { 3 }).unwrap_or(PATIENCE);
+        let acquired = tokio::time::timeout(patience, self.pool.acquire()).await;
+        match acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(connection) => Ok(connection),
-            Err(why) if self.address.hosts().len() < 2 => Err(why),
+            Err(why) if only => Err(why),
             Err(why) => {
                 // The primary may have moved to another host.
                 let looked = tokio::time::timeout(PATIENCE, self.address.primary()).await;

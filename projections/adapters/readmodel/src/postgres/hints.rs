@@ -5,24 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_domain::log::{Pending, Position};
-use holdfast_postgres::Database;
+use holdfast_postgres::{Database, Listener};
 use holdfast_projections::hints::Hints;
 use holdfast_projections::ports::StoreError;
-use sqlx::postgres::PgListener;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
 
 use super::values::failed;
-use super::visit::Visit;
+use super::visit::{Visit, bounded};
 
 /// How long telling others may hold up whoever tells them.
 const SOON: Duration = Duration::from_millis(250);
-
-/// How long it is quiet before the listener asks whether the server is still there.
-const QUIET: Duration = Duration::from_secs(5);
-
-/// How long the server may take to answer that, or to be connected to.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long it waits before it connects anew when it could not.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -39,7 +32,7 @@ macro_rules! channel {
 pub struct PostgresHints {
     database: Database,
     said: watch::Sender<Position>,
-    listener: Arc<Mutex<Option<PgListener>>>,
+    listener: Arc<Mutex<Option<Listener>>>,
 }
 
 impl PostgresHints {
@@ -64,45 +57,38 @@ impl PostgresHints {
         let mut place = self.listener.lock().await;
         loop {
             let Some(listener) = place.as_mut() else {
-                match timeout(PATIENCE, self.connect()).await {
-                    Ok(Ok(listener)) => {
-                        *place = Some(listener);
-                        // What was said before, nobody here heard.
-                        return;
-                    }
-                    Ok(Err(_)) | Err(_) => sleep(PAUSE).await,
+                if let Ok(listener) = self.connect().await {
+                    *place = Some(listener);
+                    // What was said before, nobody here heard.
+                    return;
                 }
+                sleep(PAUSE).await;
                 continue;
             };
-            match timeout(QUIET, listener.try_recv()).await {
-                Ok(Ok(Some(said))) => {
-                    let Ok(position) = said.payload().parse() else { continue };
+            match listener.heard().await.map(|said| said.parse()) {
+                Ok(Ok(position)) => {
                     self.said.send_replace(Position(position));
                     if Position(position) > after {
                         return;
                     }
                 }
-                // Connected anew by itself.
-                Ok(Ok(None)) => return,
-                Ok(Err(_)) => *place = None,
-                Err(_quiet) => {
-                    let asked = timeout(PATIENCE, sqlx::query("SELECT 1").execute(listener)).await;
-                    if !matches!(asked, Ok(Ok(_))) {
-                        *place = None;
-                    }
-                }
+                Ok(Err(_no_number)) => {}
+                Err(_lost) => *place = None,
             }
         }
     }
 
-    async fn connect(&self) -> Result<PgListener, StoreError> {
-        let mut visit = Visit::begin(&self.database).await?;
-        let channel: String = sqlx::query_scalar(concat!("SELECT ", channel!()))
-            .fetch_one(&mut *visit)
-            .await
-            .map_err(failed)?;
-        visit.end();
-        let listener = self.database.listener(&channel).await;
+    async fn connect(&self) -> Result<Listener, StoreError> {
+        let channel = bounded(async {
+            let mut visit = Visit::begin(&self.database).await?;
+            let channel: String = sqlx::query_scalar(concat!("SELECT ", channel!()))
+                .fetch_one(&mut *visit)
+                .await
+                .map_err(failed)?;
+            visit.end();
+            Ok(channel)
+        });
+        let listener = Listener::open(self.database.address(), &channel.await?).await;
         listener.map_err(|why| StoreError::Unavailable(why.to_string()))
     }
 }

@@ -19,7 +19,7 @@ use super::values::failed;
 const PATIENCE: Duration = Duration::from_millis(1_900);
 
 /// How often the server is asked whether it is there while it works on something long.
-const ATTENTION: Duration = Duration::from_millis(500);
+const ATTENTION: Duration = Duration::from_millis(100);
 
 /// The longest that anything may take.
 const LONGEST: Duration = Duration::from_mins(10);
