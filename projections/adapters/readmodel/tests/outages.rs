@@ -1,0 +1,180 @@
+//! The store in PostgreSQL while its server dies, stands still, or moves to another host: callers
+//! are told soon, nothing is lost or counted twice, and nobody has to open it anew.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/line.rs"]
+mod line;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holdfast_domain::log::{Feed as _, Pending};
+use holdfast_projections::document::Key;
+use holdfast_projections::ports::{Query, ReadStore, Retention, StoreError};
+use holdfast_projections::registry::{Alteration, GenerationId};
+use holdfast_projections::runner::Options;
+use holdfast_projections::topic::Cursor;
+use holdfast_projections::{Projections, Reader, Runner};
+use holdfast_readmodel::conformance::{MemoryFeed, history};
+use holdfast_readmodel::{MemoryReadStore, PostgresReadStore};
+use holdfast_test_stores::{own_postgres, postgres};
+use tokio_util::sync::CancellationToken;
+
+use line::Line;
+use stage::{everything, options, run_to_head};
+
+/// What "within two seconds" may take where two cores do everything.
+const SOON: Duration = Duration::from_millis(2_700);
+
+/// Where a server is, in its address.
+fn place(url: &str) -> &str {
+    url.rsplit_once('@').unwrap().1.split('/').next().unwrap()
+}
+
+fn told<'a, T: 'a>(call: Pending<'a, Result<T, StoreError>>) -> Pending<'a, Option<StoreError>> {
+    Box::pin(async move { call.await.err() })
+}
+
+/// Every call of the port, with what became of it.
+async fn every_call(store: &PostgresReadStore) -> Vec<Option<StoreError>> {
+    let some = GenerationId(1);
+    let retention = Retention { positions: 1, age: None };
+    let build = Alteration::Build { view: "v".to_owned(), version: 9 };
+    let next = holdfast_projections::registry::Checkpoint {
+        position: holdfast_domain::log::Position(1),
+        epoch: holdfast_domain::ids::Epoch::from_uuid(uuid::Uuid::from_u128(1)),
+        hash: holdfast_domain::log::Hash::ZERO,
+    };
+    let page = holdfast_projections::ports::Page {
+        target: holdfast_projections::ports::Target::Live,
+        registry: 0,
+        expected: None,
+        next,
+        writes: vec![],
+        changes: vec![],
+        parked: vec![],
+    };
+    futures_util::future::join_all([
+        told(store.registry()),
+        told(store.alter(0, build)),
+        told(store.commit(page)),
+        told(store.load(some, vec![Key::new("a")])),
+        told(store.parked()),
+        told(store.document("v", Key::new("a"))),
+        told(store.list("v", Query { limit: 1, ..Query::default() })),
+        told(store.changes(None, Cursor::START, 1)),
+        told(store.trim(retention)),
+        told(store.scan(some, None, 1)),
+        told(store.compare(some, some)),
+    ])
+    .await
+}
+
+/// Asks until there is an answer, but not for ever.
+async fn back(store: &PostgresReadStore) {
+    let began = Instant::now();
+    while let Err(why) = store.registry().await {
+        assert!(began.elapsed() < Duration::from_secs(30), "{why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_says_nothing_is_unavailable_soon_and_is_used_again_later() {
+    let Some(schema) = postgres("silence").await else { return };
+    let line = Line::to(place(schema.url()).to_owned()).await;
+    let url = schema.url().replace(place(schema.url()), &format!("127.0.0.1:{}", line.port));
+    let store = PostgresReadStore::open(url.parse().unwrap()).await.unwrap();
+    for _ in 0..2 {
+        line.hold();
+        let began = Instant::now();
+        let told = every_call(&store).await;
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        let unavailable = |told: &Option<_>| matches!(told, Some(StoreError::Unavailable(_)));
+        assert!(told.iter().all(unavailable), "{told:?}");
+        line.release();
+        back(&store).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_another_host_now_is_found() {
+    let Some(schema) = postgres("failover").await else { return };
+    let line = Line::to(place(schema.url()).to_owned()).await;
+    let hosts = format!("127.0.0.1:{},{}", line.port, place(schema.url()));
+    let url = schema.url().replace(place(schema.url()), &hosts);
+    let store = PostgresReadStore::open(url.parse().unwrap()).await.unwrap();
+    every_call(&store).await;
+    // For good: the first host is never heard of again.
+    line.hold();
+    back(&store).await;
+}
+
+/// Waits until the views have what the log has.
+async fn caught_up(feed: &MemoryFeed, reader: &Reader) {
+    let head = feed.head().await.unwrap().position;
+    reader.wait_for(head, stage::patience()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_go_on_by_themselves_after_their_server_was_killed_and_after_it_stood_still() {
+    let Some(server) = own_postgres("views over a server that dies") else { return };
+    let events = history(31, 1_500);
+    let whole = MemoryFeed::new(events.clone());
+    let undisturbed: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+    run_to_head(&whole, &undisturbed, Projections::all(), 512).await;
+
+    let postgres = PostgresReadStore::open(server.url().parse().unwrap()).await.unwrap();
+    let store: Arc<dyn ReadStore> = Arc::new(postgres.clone());
+    let ends = stage::ends(&events);
+    let mut parts = (1..=5_usize).map(|part| {
+        let index = |part: usize| ends.len().saturating_mul(part).div_euclid(5);
+        let end = |part| index(part).checked_sub(1).and_then(|index| ends.get(index)).copied();
+        let within = |event: &&holdfast_domain::log::Recorded| {
+            end(part).is_some_and(|end| event.position <= end)
+                && end(part.saturating_sub(1)).is_none_or(|end| event.position > end)
+        };
+        events.iter().filter(within).cloned().collect::<Vec<_>>()
+    });
+    let feed = MemoryFeed::new(parts.next().unwrap());
+    let options = Options { pause_max: Duration::from_millis(100), ..options(8) };
+    let runner =
+        Runner::new(Arc::new(feed.clone()), Arc::clone(&store), Projections::all(), options);
+    let (reader, stop) = (runner.reader(), CancellationToken::new());
+    let disturb = async {
+        caught_up(&feed, &reader).await;
+        for again in [true, false] {
+            // In the midst of a part, whose rest comes while it is away.
+            feed.append(&parts.next().unwrap());
+            let half = reader.status().position;
+            reader
+                .wait_for(holdfast_domain::log::Position(half.0 + 1), stage::patience())
+                .await
+                .unwrap();
+            if again {
+                server.kill();
+            } else {
+                server.pause();
+            }
+            feed.append(&parts.next().unwrap());
+            let began = Instant::now();
+            let asked = postgres.registry().await;
+            assert!(matches!(asked, Err(StoreError::Unavailable(_))), "{asked:?}");
+            assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+            if again {
+                server.start_again();
+            } else {
+                server.resume();
+            }
+            let began = Instant::now();
+            caught_up(&feed, &reader).await;
+            println!("again there, and caught up after {:?}", began.elapsed());
+        }
+        stop.cancel();
+    };
+    let run = async { runner.run(stop.clone()).await.unwrap() };
+    tokio::join!(run, disturb);
+    assert_eq!(everything(&store).await, everything(&undisturbed).await);
+    postgres.close().await;
+}
