@@ -1,6 +1,10 @@
 //! Keepers that share the work: evenly, never two with one share as long as clocks run, and taken
 //! over in time from one that dies, is cut off or does not wake up. Time passes by hand.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/hands.rs"]
 mod hands;
@@ -229,13 +233,15 @@ async fn a_store_whose_clock_goes_back_makes_nobody_wait_for_a_dead_worker() {
     calm().await;
     let two = Worker::start("two", &leases, &own);
     for _ in 0..10 {
-        (own.forward(STEP), of_store.forward(STEP));
+        own.forward(STEP);
+        of_store.forward(STEP);
         calm().await;
     }
     one.task.abort();
     of_store.back(Duration::from_hours(1));
     for _ in 0..20 {
-        (own.forward(STEP), of_store.forward(STEP));
+        own.forward(STEP);
+        of_store.forward(STEP);
         calm().await;
     }
     assert_eq!((two.parts().len(), two.views()), (8, Some(2)));

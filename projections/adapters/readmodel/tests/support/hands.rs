@@ -1,5 +1,6 @@
 //! Time that passes when a test says so, and a piece of work that can be stopped like a process
 //! that gets no time from its machine.
+#![expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #![allow(dead_code, clippy::allow_attributes, reason = "no test uses all of it")]
 
 use std::future::Future;
