@@ -72,7 +72,8 @@ impl Writer {
         }
     }
 
-    async fn close(self) {
+    /// Writes what waits, and lets go of the store.
+    pub async fn close(self) {
         match self {
             Self::Sqlite(log) => log.close().await,
             Self::Postgres(log) => log.close().await,

@@ -10,5 +10,6 @@ pub mod dice;
 pub mod fixtures;
 pub mod history;
 pub mod invariants;
+pub mod stores;
 pub mod views;
 pub mod world;

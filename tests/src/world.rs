@@ -22,6 +22,7 @@ use crate::answer::Answer;
 use crate::caller::{Caller, Wire};
 use crate::history::History;
 use crate::invariants;
+use crate::stores::Stores;
 
 /// Monday morning in Seoul, before any scenario begins.
 pub const MONDAY_NINE: &str = "2026-03-09T09:00:00+09:00";
@@ -31,16 +32,27 @@ pub const MONDAY_NINE: &str = "2026-03-09T09:00:00+09:00";
 pub struct World {
     running: Option<Running>,
     data: TempDir,
+    stores: Stores,
     wire: Arc<Wire>,
 }
 
-fn config(data: &TempDir, now: Timestamp) -> Config {
+fn config(data: &TempDir, stores: &Stores, now: Timestamp) -> Config {
     let mut config = Config::in_folder(data.path()).unwrap();
+    stores.put_into(&mut config);
     config.test_clock = Some(TestClock::At(now));
     // Scenarios measure rules, not patience.
     config.limits.address_rate = "1000000/1s".parse().unwrap();
     config.limits.principal_rate = "1000000/1s".parse().unwrap();
     config
+}
+
+/// A node that is sent requests once its views can be read, as by any proxy.
+async fn started(config: Config) -> Running {
+    let running = App::start(config).await.unwrap();
+    let mut status = running.state().node.reader.watch_status();
+    let ready = status.wait_for(|status| status.is_running() && status.building.is_empty());
+    tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap().unwrap();
+    running
 }
 
 /// A time on the Monday of the scenarios, in Seoul.
@@ -63,9 +75,10 @@ impl World {
     /// A fresh node whose clock starts at this instant.
     pub async fn starting_at(now: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let running = App::start(config(&data, instant(now))).await.unwrap();
+        let stores = Stores::of_this_run().await;
+        let running = started(config(&data, &stores, instant(now))).await;
         let wire = Arc::new(Wire::new(running.address()));
-        Self { running: Some(running), data, wire }
+        Self { running: Some(running), data, stores, wire }
     }
 
     /// The node that runs.
@@ -87,7 +100,7 @@ impl World {
     /// Starts it again on the same folder, with its clock at this instant.
     pub async fn start_again_at(&mut self, now: &str) {
         assert!(self.running.is_none(), "the node still runs");
-        let running = App::start(config(&self.data, instant(now))).await.unwrap();
+        let running = started(config(&self.data, &self.stores, instant(now))).await;
         self.wire.moved_to(running.address());
         self.running = Some(running);
     }

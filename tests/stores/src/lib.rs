@@ -36,8 +36,13 @@ pub fn exercised(store: &str, suite: &str) {
 /// # Panics
 /// When every store is required to be there.
 pub fn left_out(store: &str, suite: &str, why: &str) {
-    assert!(std::env::var_os(REQUIRED).is_none(), "{suite} needs {store}: {why}");
+    assert!(!required(), "{suite} needs {store}: {why}");
     note(&format!("left out: {store} {suite}: {why}"));
+}
+
+/// Whether it is a failure when a store is not there.
+pub fn required() -> bool {
+    std::env::var_os(REQUIRED).is_some()
 }
 
 /// An id that nothing else has.
