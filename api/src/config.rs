@@ -4,6 +4,7 @@
 //! is [`sources`]; this file turns texts into values that cannot be wrong.
 
 pub mod rate;
+pub mod role;
 pub mod settings;
 pub mod sources;
 pub mod stores;
@@ -17,6 +18,7 @@ use holdfast_domain::time::Timestamp;
 use tracing_subscriber::EnvFilter;
 
 use self::rate::Rate;
+use self::role::NodeRole;
 use self::sources::{Resolved, Sources};
 use self::stores::{LogStore, ReadStore};
 
@@ -132,6 +134,10 @@ pub struct Config {
     pub log: LogStore,
     /// The read models.
     pub read: ReadStore,
+    /// What it runs.
+    pub role: NodeRole,
+    /// What it is called among other nodes.
+    pub node_name: Option<String>,
     /// Whose tokens are accepted.
     pub tokens: Tokens,
     /// Who answers for payments.
@@ -169,11 +175,6 @@ impl Config {
             "redis-url",
             "this build keeps cache and fan-out in process; leave the setting out",
         )?;
-        resolved.with("role", |text| match text {
-            "all" => Ok(()),
-            "api" | "worker" => Err("this build runs everything in one node; use all".to_owned()),
-            _ => Err("this build supports all".to_owned()),
-        })?;
         let config = Self {
             listen: resolved.with("listen", |text| {
                 let wanted = "an address and a port, for example 127.0.0.1:8080";
@@ -182,6 +183,8 @@ impl Config {
             log: resolved.with("log-url", |text| LogStore::parse(text, &data))?,
             read: resolved.with("read-url", |text| ReadStore::parse(text, &data))?,
             tokens: tokens(resolved)?,
+            role: resolved.parse("role")?,
+            node_name: resolved.optional("node-name", node_name)?,
             payments: resolved.with("payments", |text| match text {
                 "simulator" => Ok(Payments::Simulator),
                 "toss" => Err("toss is not supported by this build; use simulator".to_owned()),
@@ -217,6 +220,15 @@ impl Config {
             return Err(ConfigError::Conflict(
                 "test-clock: a clock that can be moved is refused unless the node listens on a \
                  loopback address",
+            ));
+        }
+        let shared = self.log.is_shared() && self.read.is_shared();
+        if self.role != NodeRole::All && !shared {
+            return Err(ConfigError::Conflict(
+                "role: api and worker are for several nodes, which need an event log in PostgreSQL \
+                 or KurrentDB and read models that they share in PostgreSQL; a log or read models in \
+                 SQLite or memory belong to one process: use all, or name such stores with log-url \
+                 and read-url",
             ));
         }
         Ok(())
@@ -258,6 +270,14 @@ fn limits(resolved: &Resolved) -> Result<Limits, ConfigError> {
             .bounded("socket-messages-per-second-max", 1, 10_000)
             .map(|value| u32::try_from(value).unwrap_or(u32::MAX))?,
     })
+}
+
+fn node_name(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if text.len() <= 64 && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err("at most 64 letters, digits, `.`, `_` and `-`".to_owned())
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
@@ -307,6 +327,21 @@ mod tests {
             let why = load(&[(name, value)]).unwrap_err().to_string();
             assert!(why.contains(name) && why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_one_process_is_not_shared_between_nodes() {
+        assert_eq!(load(&[("role", "all"), ("node-name", "a-1")]).unwrap().role, NodeRole::All);
+        for role in ["api", "worker"] {
+            for store in ["sqlite", "memory:"] {
+                let why = load(&[("role", role), ("log-url", store), ("read-url", store)]);
+                let why = why.unwrap_err().to_string();
+                assert!(why.contains("PostgreSQL") && why.contains("use all"), "{why}");
+            }
+        }
+        let why = load(&[("role", "boss")]).unwrap_err().to_string();
+        assert!(why.contains("one of all, api, worker"), "{why}");
+        assert!(load(&[("node-name", "a b")]).is_err());
     }
 
     #[test]

@@ -5,38 +5,34 @@ use std::sync::Arc;
 
 use holdfast_commands::failpoint;
 use holdfast_commands::handle::{Engine, Ports};
-use holdfast_commands::ports::{Clock, Ids};
+use holdfast_commands::ports::{Clock, Ids, StoreClock};
 use holdfast_commands::processes::Processes;
+use holdfast_commands::shares::Shares;
 use holdfast_commands::tasks::Tasks;
-use holdfast_domain::ids::Epoch;
-use holdfast_domain::log::{EventLog, Feed};
-use holdfast_eventlog::{MemoryLog, OpenError, SqliteLog};
+use holdfast_domain::log::Feed;
+use holdfast_eventlog::SqliteLog;
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use holdfast_gateways::test_clock::TestClock;
-use holdfast_projections::ports::{ReadStore as ReadPort, StoreError};
+use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_projections::runner::Options;
-use holdfast_projections::{Projections, Reader, Runner};
-use holdfast_readmodel::memory::MemoryReadStore;
-use holdfast_readmodel::sqlite::SqliteReadStore;
+use holdfast_projections::{Projections, Reader, Runner, Shift, watcher};
 use prometheus_client::metrics::counter::Counter;
 
-use crate::config::stores::{LogStore, ReadStore};
 use crate::config::{Config, TestClock as TestClockSetting};
+use crate::division::Division;
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::stores::{Stores, StoresError};
 
 /// Why a part of a node does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// The event log.
-    #[error("the event log: {0}")]
-    Log(#[from] OpenError),
-    /// The read models.
-    #[error("the read models: {0}")]
-    Views(#[from] StoreError),
+    /// Its stores.
+    #[error(transparent)]
+    Stores(#[from] StoresError),
     /// The payment simulator's ledger.
     #[error("the payment simulator: {0}")]
     Simulator(String),
@@ -57,6 +53,10 @@ pub struct Node {
     pub feed: Arc<dyn Feed>,
     /// The log's writer, on stores that have one in this process.
     pub sqlite: Option<Arc<SqliteLog>>,
+    /// The clock of the stores, where it is not the node's own.
+    pub store_clock: Option<Arc<dyn StoreClock>>,
+    /// How the work is divided between the nodes.
+    pub division: Division,
     /// The node's clock.
     pub clock: Arc<dyn Clock>,
     /// The same clock, when it can be moved.
@@ -77,6 +77,9 @@ impl Node {
             raise(&metrics.log.commits, stats.commits);
             raise(&metrics.log.events, stats.events);
         }
+        if let Ok(divided) = self.division.now().await {
+            metrics.division.show(&divided);
+        }
         let stats = self.processes.stats();
         raise(&metrics.processes.failed, stats.failed);
         raise(&metrics.processes.panicked, stats.panicked);
@@ -88,18 +91,9 @@ fn raise(counter: &Counter, total: u64) {
     counter.inc_by(total.saturating_sub(counter.get()));
 }
 
-/// The two ports of one log.
-struct Log {
-    events: Arc<dyn EventLog>,
-    feed: Arc<dyn Feed>,
-    sqlite: Option<Arc<SqliteLog>>,
-}
-
 impl Node {
-    /// Opens the stores and starts what runs by itself.
-    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
-        let log = open_log(config, lifecycle).await?;
-        let views = open_views(config, lifecycle).await?;
+    /// Joins the parts over these stores, and starts what runs by itself.
+    pub fn open(config: &Config, stores: Stores, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
         let (clock, test_clock) = clock(config.test_clock);
         let simulator =
             Simulator::open(&config.data).map_err(|why| NodeError::Simulator(why.to_string()))?;
@@ -109,82 +103,61 @@ impl Node {
             lifecycle.runners_stop().clone(),
         );
         let ports = Ports {
-            log: Arc::clone(&log.events),
+            log: Arc::clone(&stores.log),
             clock: Arc::clone(&clock),
             ids: Arc::new(SystemIds),
             gateway: Arc::new(simulator),
             presenter: Arc::new(Shown),
         };
         let engine = Engine::new(ports, tasks.clone());
-        let options = Options { failpoint: failpoint::hit, ..Options::default() };
-        let runner =
-            Runner::new(Arc::clone(&log.feed), Arc::clone(&views), Projections::all(), options);
-        let reader = runner.reader();
-        let stop = lifecycle.runners_stop().clone();
-        lifecycle
-            .start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
+        let name = name(config.node_name.as_deref());
+        tracing::info!(node = name, role = ?config.role, "this node's name in the leases");
+        let division = Division::start(&stores.leases, config.role, name, lifecycle);
+        let reader = start_views(&stores, &division, lifecycle);
         let due = Arc::new(DueReads::new(reader.clone()));
-        let processes = Processes::new(engine.clone(), due, tasks.clone());
-        let running = processes.clone().run();
-        lifecycle.start("processes", async move {
-            running.await;
-            Ok(())
-        });
+        let shares = Shares::held(division.held());
+        let processes = Processes::new(engine.clone(), due, tasks).sharing(shares);
+        if config.role.works() {
+            let running = processes.clone().run();
+            lifecycle.start("processes", async move {
+                running.await;
+                Ok(())
+            });
+        }
         Ok(Self {
             engine,
             processes,
             reader,
-            views,
-            feed: log.feed,
-            sqlite: log.sqlite,
+            views: stores.views,
+            feed: stores.feed,
+            sqlite: stores.sqlite,
+            store_clock: stores.clock,
+            division,
             clock,
             test_clock,
         })
     }
 }
 
-async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, NodeError> {
-    match &config.log {
-        LogStore::Memory => {
-            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
-            let (events, feed) = (Arc::clone(&log), log);
-            Ok(Log { events, feed, sqlite: None })
-        }
-        LogStore::Sqlite(folder) => {
-            let log = SqliteLog::open(folder, lifecycle.runtime().clone()).await?;
-            let mut poisoned = log.poisoned();
-            let stop = lifecycle.runners_stop().clone();
-            // After a failed write nothing more may be acknowledged: the process ends.
-            lifecycle.start("log", async move {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => Ok(()),
-                    Ok(why) = poisoned.wait_for(Option::is_some) => {
-                        Err(why.clone().unwrap_or_default())
-                    }
-                }
-            });
-            let closing = Arc::clone(&log);
-            lifecycle.at_the_end(async move { closing.close().await });
-            let (events, feed) = (Arc::clone(&log), Arc::clone(&log));
-            Ok(Log { events, feed, sqlite: Some(log) })
-        }
-    }
+/// Keeps the views or follows whoever does.
+fn start_views(stores: &Stores, division: &Division, lifecycle: &Lifecycle) -> Reader {
+    let options = Options { failpoint: failpoint::hit, ..Options::default() };
+    let (feed, views) = (Arc::clone(&stores.feed), Arc::clone(&stores.views));
+    let runner =
+        Runner::new(feed, views, Projections::all(), options).with_hints(Arc::clone(&stores.hints));
+    let (reader, watcher) = (runner.reader(), runner.watcher(watcher::Options::default()));
+    let shift = Shift { runner, watcher };
+    let (held, stop) = (division.held(), lifecycle.runners_stop().clone());
+    lifecycle
+        .start("views", async move { shift.run(held, stop).await.map_err(|why| why.to_string()) });
+    reader
 }
 
-async fn open_views(
-    config: &Config,
-    lifecycle: &Lifecycle,
-) -> Result<Arc<dyn ReadPort>, NodeError> {
-    match &config.read {
-        ReadStore::Memory => Ok(Arc::new(MemoryReadStore::new())),
-        ReadStore::Sqlite(folder) => {
-            let store = SqliteReadStore::open(folder).await?;
-            let closing = store.clone();
-            lifecycle.at_the_end(async move { closing.close().await });
-            Ok(Arc::new(store))
-        }
-    }
+/// A name that no other node has, nor this one when it is started again: what a life of it held
+/// that ended badly is not taken for this one's.
+fn name(given: Option<&str>) -> String {
+    let id = SystemIds.fresh();
+    given.map_or_else(|| id.to_string(), |given| format!("{given}/{id}"))
 }
 
 fn clock(test: Option<TestClockSetting>) -> (Arc<dyn Clock>, Option<Arc<TestClock>>) {

@@ -17,6 +17,7 @@ use crate::keys::{KeyError, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::node::{Node, NodeError};
+use crate::stores::Stores;
 use crate::ws::Pushes;
 
 /// Why a node's state does not open.
@@ -65,10 +66,12 @@ pub struct State {
 }
 
 impl State {
-    /// Opens what a node keeps and knows, without listening.
+    /// Opens what a node keeps and knows, without listening; on these stores, or those that the
+    /// configuration names.
     pub async fn open(
         config: Config,
         mut checks: Vec<Arc<dyn Check>>,
+        stores: Option<Stores>,
         runtime: Handle,
     ) -> Result<Self, StateError> {
         let lifecycle = Lifecycle::new(runtime);
@@ -80,7 +83,11 @@ impl State {
                 Verifier::foreign(foreign, config.tokens.clone())
             }
         };
-        let node = Node::open(&config, &lifecycle).await?;
+        let stores = match stores {
+            Some(stores) => stores,
+            None => Stores::open(&config, &lifecycle).await.map_err(NodeError::from)?,
+        };
+        let node = Node::open(&config, stores, &lifecycle)?;
         checks.extend(health::checks(&node));
         let metrics = Metrics::default();
         let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;

@@ -11,6 +11,7 @@ use crate::app::{App, Running, StartError};
 use crate::config::Config;
 use crate::node::NodeError;
 use crate::state::StateError;
+use crate::stores::StoresError;
 use crate::{lifecycle, listening, telemetry};
 
 /// The whole process ends within this after it was asked to, whatever still runs.
@@ -68,8 +69,8 @@ fn of_state(why: StateError) -> Failure {
     match why {
         StateError::Keys(why) => why.into(),
         StateError::Unread(why) => why.into(),
-        StateError::Node(NodeError::Log(why)) => why.into(),
-        StateError::Node(NodeError::Views(why)) => why.into(),
+        StateError::Node(NodeError::Stores(StoresError::Log(why))) => why.into(),
+        StateError::Node(NodeError::Stores(StoresError::Views(why))) => why.into(),
         StateError::OwnKey(_)
         | StateError::Client(_)
         | StateError::Node(NodeError::Simulator(_)) => Failure::Failed(why.to_string()),

@@ -38,6 +38,13 @@ fn parse(text: &str, data: &Path) -> Result<Option<PathBuf>, String> {
 }
 
 impl LogStore {
+    /// Whether several processes may have it.
+    pub const fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) | Self::Memory => false,
+        }
+    }
+
     /// Reads the address; `sqlite` alone is the file in the data folder.
     pub fn parse(text: &str, data: &Path) -> Result<Self, String> {
         Ok(parse(text, data)?.map_or(Self::Memory, Self::Sqlite))
@@ -53,6 +60,13 @@ impl LogStore {
 }
 
 impl ReadStore {
+    /// Whether several processes may have it.
+    pub const fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) | Self::Memory => false,
+        }
+    }
+
     /// Reads the address; `sqlite` alone is the file in the data folder.
     pub fn parse(text: &str, data: &Path) -> Result<Self, String> {
         Ok(parse(text, data)?.map_or(Self::Memory, Self::Sqlite))

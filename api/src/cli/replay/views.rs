@@ -9,10 +9,9 @@ use holdfast_projections::dump::dump;
 use holdfast_projections::follower::{Follower, no_failpoint};
 use holdfast_projections::opening::Opening;
 use holdfast_projections::ports::ReadStore;
-use holdfast_projections::status::Status;
+use holdfast_projections::published::Published;
 use holdfast_readmodel::memory::MemoryReadStore;
 use serde::Serialize;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::as_of::AsOf;
@@ -80,16 +79,15 @@ pub async fn replay(
 /// A follower of all views over an empty store.
 async fn empty(feed: &Arc<dyn Feed>, store: &Arc<dyn ReadStore>) -> Result<Follower, Failure> {
     let projectors = Projections::all();
-    let status = watch::Sender::new(Status::starting());
-    let known = watch::Sender::new(Position::START);
+    // Nobody reads it either.
+    let published = Published::new(&projectors, 0);
     let opening = Opening {
         feed,
         store,
         projectors: &projectors,
         page: PAGE,
         failpoint: no_failpoint,
-        status: &status,
-        position: &known,
+        published: &published,
     };
     let (mut follower, _registry) = opening.open(&CancellationToken::new()).await?;
     // Nobody is subscribed to a replay.
