@@ -24,6 +24,7 @@ use crate::openapi;
 use crate::routes::{self, ROUTES, TableError};
 use crate::services;
 use crate::state::{State, StateError};
+use crate::stores::Stores;
 use crate::telemetry::RequestSpan;
 use crate::ws::line::Line;
 
@@ -69,7 +70,13 @@ impl App {
         config: Config,
         checks: Vec<Arc<dyn Check>>,
     ) -> Result<Running, StartError> {
-        let state = State::open(config, checks, Handle::current()).await?;
+        let state = State::open(config, checks, None, Handle::current()).await?;
+        listen(web::Data::new(state))
+    }
+
+    /// The same on stores that were opened before, and that other nodes may have too.
+    pub async fn start_on(config: Config, stores: Stores) -> Result<Running, StartError> {
+        let state = State::open(config, Vec::new(), Some(stores), Handle::current()).await?;
         listen(web::Data::new(state))
     }
 }

@@ -4,6 +4,7 @@
 //! is [`sources`]; this file turns texts into values that cannot be wrong.
 
 pub mod rate;
+pub mod role;
 pub mod settings;
 pub mod sources;
 pub mod stores;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use self::rate::Rate;
+use self::role::NodeRole;
 use self::sources::{Resolved, Sources};
 use self::stores::{LogStore, ReadStore, StoreUrl};
 
@@ -136,6 +138,10 @@ pub struct Config {
     pub redis: Option<StoreUrl>,
     /// How long an answer stays in the shared cache.
     pub cached_for: Duration,
+    /// What it runs.
+    pub role: NodeRole,
+    /// What it is called among other nodes.
+    pub node_name: Option<String>,
     /// Whose tokens are accepted.
     pub tokens: Tokens,
     /// Who answers for payments.
@@ -170,11 +176,6 @@ impl Config {
     fn from_resolved(resolved: &Resolved) -> Result<Self, ConfigError> {
         let data: PathBuf = resolved.parse("data")?;
         let log = resolved.with("log-url", |text| LogStore::parse(text, &data))?;
-        resolved.with("role", |text| match text {
-            "all" => Ok(()),
-            "api" | "worker" => Err("this build runs everything in one node; use all".to_owned()),
-            _ => Err("this build supports all".to_owned()),
-        })?;
         let config = Self {
             listen: resolved.with("listen", |text| {
                 let wanted = "an address and a port, for example 127.0.0.1:8080";
@@ -187,6 +188,8 @@ impl Config {
             })?,
             cached_for: resolved.bounded("cache-seconds", 1, 86_400).map(Duration::from_secs)?,
             tokens: tokens(resolved)?,
+            role: resolved.parse("role")?,
+            node_name: resolved.optional("node-name", node_name)?,
             payments: resolved.with("payments", |text| match text {
                 "simulator" => Ok(Payments::Simulator),
                 "toss" => Err("toss is not supported by this build; use simulator".to_owned()),
@@ -221,6 +224,15 @@ impl Config {
             return Err(ConfigError::Conflict(
                 "test-clock: a clock that can be moved is refused unless the node listens on a \
                  loopback address",
+            ));
+        }
+        let shared = self.log.is_shared() && self.read.is_shared();
+        if self.role != NodeRole::All && !shared {
+            return Err(ConfigError::Conflict(
+                "role: api and worker are for several nodes, which need an event log in PostgreSQL \
+                 or KurrentDB and read models that they share in PostgreSQL; a log or read models in \
+                 SQLite or memory belong to one process: use all, or name such stores with log-url \
+                 and read-url",
             ));
         }
         Ok(())
@@ -271,6 +283,14 @@ pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>().or_else(address).map_err(wanted)
 }
 
+fn node_name(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if text.len() <= 64 && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err("at most 64 letters, digits, `.`, `_` and `-`".to_owned())
+}
+
 fn not_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -316,6 +336,21 @@ mod tests {
             let why = load(&[(name, value)]).unwrap_err().to_string();
             assert!(why.contains(name) && why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_one_process_is_not_shared_between_nodes() {
+        assert_eq!(load(&[("role", "all"), ("node-name", "a-1")]).unwrap().role, NodeRole::All);
+        for role in ["api", "worker"] {
+            for store in ["sqlite", "memory:"] {
+                let why = load(&[("role", role), ("log-url", store), ("read-url", store)]);
+                let why = why.unwrap_err().to_string();
+                assert!(why.contains("PostgreSQL") && why.contains("use all"), "{why}");
+            }
+        }
+        let why = load(&[("role", "boss")]).unwrap_err().to_string();
+        assert!(why.contains("one of all, api, worker"), "{why}");
+        assert!(load(&[("node-name", "a b")]).is_err());
     }
 
     #[test]

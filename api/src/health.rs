@@ -2,6 +2,7 @@
 //! against its own mark: a runner that reads nothing is not up to date.
 
 pub mod check;
+pub mod clock;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +11,10 @@ use holdfast_commands::processes::Processes;
 use holdfast_domain::log::{Feed, LogHead, Pending, Position};
 use holdfast_eventlog::LogStats;
 use holdfast_projections::Reader;
+use holdfast_projections::status::Source;
 
 use self::check::Check;
+use self::clock::ClockCheck;
 use crate::node::Node;
 use crate::stores::Writer;
 
@@ -31,7 +34,14 @@ pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
     let log =
         LogCheck { feed: Arc::clone(&feed), writer: node.writer.clone(), seen: Mutex::default() };
     let processes = ProcessesCheck { processes: node.processes.clone() };
-    vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)]
+    let mut checks: Vec<Arc<dyn Check>> =
+        vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)];
+    checks.push(Arc::new(node.division.clone()));
+    // A clock that is moved by hand agrees with nobody's.
+    if let Some(store) = node.store_clock.clone().filter(|_| node.test_clock.is_none()) {
+        checks.push(Arc::new(ClockCheck { node: Arc::clone(&node.clock), store }));
+    }
+    checks
 }
 
 /// Whether the log's last event can be read, and the log commits what it was given.
@@ -137,8 +147,12 @@ impl Check for ViewsCheck {
             }
             let lag = head.0.saturating_sub(status.position.0);
             let stalled = lag > 0 && status.last_progress.elapsed() > STALLED_AFTER;
-            let account =
-                format!("at {} of {head}, {} keys parked", status.position, status.parked);
+            let (position, parked) = (status.position, status.parked);
+            let by = match status.source {
+                Source::Store => ", kept by another node",
+                Source::Log | Source::Unknown => "",
+            };
+            let account = format!("at {position} of {head}, {parked} keys parked{by}");
             match status.trouble {
                 Some(why) => Err(format!("{account}; trying again after: {why}")),
                 None if stalled => Err(format!("{account}; no progress")),

@@ -7,6 +7,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod division;
 pub mod due;
 pub mod health;
 pub mod http;

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::division::Divided;
+
 /// A number that goes up and down, never below zero.
 pub type Level = Gauge<u64, AtomicU64>;
 
@@ -114,6 +116,34 @@ pub struct ProcessMetrics {
     pub panicked: Counter,
 }
 
+/// The division of the work between nodes.
+#[derive(Debug, Clone, Default)]
+pub struct DivisionMetrics {
+    workers: Level,
+    held: Level,
+    idle: Level,
+    kept: Level,
+}
+
+impl DivisionMetrics {
+    /// Shows how the work is divided now.
+    pub fn show(&self, now: &Divided) {
+        let level = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.workers.set(level(now.workers));
+        self.held.set(level(now.held));
+        self.idle.set(level(now.idle));
+        self.kept.set(u64::from(now.views));
+    }
+
+    fn own(&self, to: &mut Registry) {
+        to.register("workers", "Workers that are alive", self.workers.clone());
+        to.register("shares_held", "Shares of the work on this node", self.held.clone());
+        let help = "Shares of the processes that nobody has";
+        to.register("shares_idle", help, self.idle.clone());
+        to.register("views_kept", "1 while somebody keeps the views, else 0", self.kept.clone());
+    }
+}
+
 /// WebSockets and server-sent events.
 #[derive(Debug, Clone, Default)]
 pub struct SocketMetrics {
@@ -142,6 +172,8 @@ pub struct Metrics {
     pub projections: ProjectionMetrics,
     /// Processes.
     pub processes: ProcessMetrics,
+    /// The division of the work between nodes.
+    pub division: DivisionMetrics,
     /// WebSockets.
     pub sockets: SocketMetrics,
 }
@@ -165,6 +197,7 @@ impl Default for Metrics {
             log: LogMetrics::default(),
             projections: ProjectionMetrics::default(),
             processes: ProcessMetrics::default(),
+            division: DivisionMetrics::default(),
             sockets: SocketMetrics::default(),
         };
         metrics.register(|registry| metrics.own(registry));
@@ -201,6 +234,7 @@ impl Metrics {
         to.register("processes_failed", help, self.processes.failed.clone());
         let help = "Steps of processes that panicked, which are faults";
         to.register("processes_panicked", help, self.processes.panicked.clone());
+        self.division.own(to);
         to.register("sockets_open", "Open WebSockets and streams", self.sockets.open.clone());
         to.register("sockets_dropped", "WebSockets too slow", self.sockets.dropped.clone());
         let help = "Frames handed to sockets and streams";

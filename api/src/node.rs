@@ -5,26 +5,27 @@ use std::sync::Arc;
 
 use holdfast_commands::failpoint;
 use holdfast_commands::handle::{Engine, Ports};
-use holdfast_commands::ports::Clock;
+use holdfast_commands::ports::{Clock, Ids, StoreClock};
 use holdfast_commands::processes::Processes;
+use holdfast_commands::shares::Shares;
 use holdfast_commands::tasks::Tasks;
-use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::Feed;
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use holdfast_gateways::test_clock::TestClock;
 use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_projections::runner::Options;
-use holdfast_projections::{Projections, Reader, Runner};
+use holdfast_projections::{Projections, Reader, Runner, Shift, watcher};
 use holdfast_redis::Redis;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::config::{Config, TestClock as TestClockSetting};
+use crate::division::Division;
 use crate::due::DueReads;
 use crate::http::present::Shown;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::stores::{self, StoresError, Writer};
+use crate::stores::{Stores, StoresError, Writer};
 
 /// Why a part of a node does not open.
 #[derive(Debug, thiserror::Error)]
@@ -52,10 +53,12 @@ pub struct Node {
     pub feed: Arc<dyn Feed>,
     /// What appends to the log in this process, unless it is memory.
     pub writer: Option<Writer>,
-    /// What nodes share, when the configuration names a Redis.
+    /// What nodes share beside the stores, when the configuration names a Redis.
     pub redis: Option<Arc<Redis>>,
-    /// The life of the log when it was opened.
-    pub epoch: Epoch,
+    /// The clock of the stores, where it is not the node's own.
+    pub store_clock: Option<Arc<dyn StoreClock>>,
+    /// How the work is divided between the nodes.
+    pub division: Division,
     /// The node's clock.
     pub clock: Arc<dyn Clock>,
     /// The same clock, when it can be moved.
@@ -76,6 +79,9 @@ impl Node {
             raise(&metrics.log.commits, stats.commits);
             raise(&metrics.log.events, stats.events);
         }
+        if let Ok(divided) = self.division.now().await {
+            metrics.division.show(&divided);
+        }
         let stats = self.processes.stats();
         raise(&metrics.processes.failed, stats.failed);
         raise(&metrics.processes.panicked, stats.panicked);
@@ -88,12 +94,8 @@ fn raise(counter: &Counter, total: u64) {
 }
 
 impl Node {
-    /// Opens the stores and starts what runs by itself.
-    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
-        let log = stores::open_log(config, lifecycle).await?;
-        let epoch = log.feed.head().await.map_err(StoresError::from)?.epoch;
-        let redis = stores::open_redis(config).await?;
-        let views = stores::open_views(config, epoch, redis.as_ref(), lifecycle).await?;
+    /// Joins the parts over these stores, and starts what runs by itself.
+    pub fn open(config: &Config, stores: Stores, lifecycle: &Lifecycle) -> Result<Self, NodeError> {
         let (clock, test_clock) = clock(config.test_clock);
         let simulator =
             Simulator::open(&config.data).map_err(|why| NodeError::Simulator(why.to_string()))?;
@@ -103,42 +105,63 @@ impl Node {
             lifecycle.runners_stop().clone(),
         );
         let ports = Ports {
-            log: Arc::clone(&log.events),
+            log: Arc::clone(&stores.log),
             clock: Arc::clone(&clock),
             ids: Arc::new(SystemIds),
             gateway: Arc::new(simulator),
             presenter: Arc::new(Shown),
         };
         let engine = Engine::new(ports, tasks.clone());
-        let options = Options { failpoint: failpoint::hit, ..Options::default() };
-        let (feed, store) = (Arc::clone(&log.feed), Arc::clone(&views.store));
-        let runner = Runner::new(feed, store, Projections::all(), options)
-            .with_hints(views.hints)
-            .with_shared(views.shared);
-        let reader = runner.reader();
-        let stop = lifecycle.runners_stop().clone();
-        lifecycle
-            .start("views", async move { runner.run(stop).await.map_err(|why| why.to_string()) });
+        let name = name(config.node_name.as_deref());
+        tracing::info!(node = name, role = ?config.role, "this node's name in the leases");
+        let division = Division::start(&stores.leases, config.role, name, lifecycle);
+        let reader = start_views(&stores, &division, lifecycle);
         let due = Arc::new(DueReads::new(reader.clone()));
-        let processes = Processes::new(engine.clone(), due, tasks.clone());
-        let running = processes.clone().run();
-        lifecycle.start("processes", async move {
-            running.await;
-            Ok(())
-        });
+        let shares = Shares::held(division.held());
+        let processes = Processes::new(engine.clone(), due, tasks).sharing(shares);
+        if config.role.works() {
+            let running = processes.clone().run();
+            lifecycle.start("processes", async move {
+                running.await;
+                Ok(())
+            });
+        }
         Ok(Self {
             engine,
             processes,
             reader,
-            views: views.store,
-            feed: log.feed,
-            writer: log.writer,
-            redis,
-            epoch,
+            views: stores.views,
+            feed: stores.feed,
+            writer: stores.writer,
+            redis: stores.redis,
+            store_clock: stores.clock,
+            division,
             clock,
             test_clock,
         })
     }
+}
+
+/// Keeps the views or follows whoever does.
+fn start_views(stores: &Stores, division: &Division, lifecycle: &Lifecycle) -> Reader {
+    let options = Options { failpoint: failpoint::hit, ..Options::default() };
+    let (feed, views) = (Arc::clone(&stores.feed), Arc::clone(&stores.views));
+    let runner = Runner::new(feed, views, Projections::all(), options)
+        .with_hints(Arc::clone(&stores.hints))
+        .with_shared(stores.shared.clone());
+    let (reader, watcher) = (runner.reader(), runner.watcher(watcher::Options::default()));
+    let shift = Shift { runner, watcher };
+    let (held, stop) = (division.held(), lifecycle.runners_stop().clone());
+    lifecycle
+        .start("views", async move { shift.run(held, stop).await.map_err(|why| why.to_string()) });
+    reader
+}
+
+/// A name that no other node has, nor this one when it is started again: what a life of it held
+/// that ended badly is not taken for this one's.
+fn name(given: Option<&str>) -> String {
+    let id = SystemIds.fresh();
+    given.map_or_else(|| id.to_string(), |given| format!("{given}/{id}"))
 }
 
 fn clock(test: Option<TestClockSetting>) -> (Arc<dyn Clock>, Option<Arc<TestClock>>) {

@@ -150,6 +150,13 @@ pub fn row_of(table: &'static [Row], method: &str, pattern: &str) -> Option<&'st
     table.iter().find(|row| row.path == pattern && row.method == method)
 }
 
+impl Row {
+    /// Whether a node has it that does not serve the API: what operators need of every node.
+    pub fn is_of_every_node(&self) -> bool {
+        ["/health/", "/metrics", "/problems"].iter().any(|start| self.path.starts_with(start))
+    }
+}
+
 /// The methods of a pattern.
 pub fn methods_of(table: &'static [Row], pattern: &str) -> Vec<&'static str> {
     table.iter().filter(|row| row.path == pattern).map(|row| row.method).collect()
@@ -207,6 +214,14 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_serves_what_operators_need_and_no_business() {
+        let served = ROUTES.iter().filter(|row| row.is_of_every_node());
+        let served: Vec<_> = served.map(|row| row.path).collect();
+        let all = ["/health/live", "/health/ready", "/metrics", "/problems", "/problems/{code}"];
+        assert_eq!(served, all);
+    }
 
     #[test]
     fn a_route_stands_once_in_the_table() {

@@ -18,6 +18,7 @@ use crate::keys::{KeyError, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::node::{Node, NodeError};
+use crate::stores::Stores;
 use crate::ws::Pushes;
 
 /// Why a node's state does not open.
@@ -66,10 +67,12 @@ pub struct State {
 }
 
 impl State {
-    /// Opens what a node keeps and knows, without listening.
+    /// Opens what a node keeps and knows, without listening; on these stores, or those that the
+    /// configuration names.
     pub async fn open(
         config: Config,
         mut checks: Vec<Arc<dyn Check>>,
+        stores: Option<Stores>,
         runtime: Handle,
     ) -> Result<Self, StateError> {
         let lifecycle = Lifecycle::new(runtime);
@@ -81,13 +84,17 @@ impl State {
                 Verifier::foreign(foreign, config.tokens.clone())
             }
         };
-        let node = Node::open(&config, &lifecycle).await?;
+        let stores = match stores {
+            Some(stores) => stores,
+            None => Stores::open(&config, &lifecycle).await.map_err(NodeError::from)?,
+        };
+        let node = Node::open(&config, stores, &lifecycle)?;
         checks.extend(health::checks(&node));
-        let shared = node.redis.as_ref().map(|redis| {
-            SharedBuckets::new(Arc::clone(redis), format!("holdfast:{{{}}}:rate:", node.epoch))
-        });
         let metrics = Metrics::default();
         let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
+        let shared = node.redis.as_ref().map(|redis| {
+            SharedBuckets::new(Arc::clone(redis), format!("holdfast:{{{}}}:rate:", pushes.epoch))
+        });
         Ok(Self {
             node,
             verifier,

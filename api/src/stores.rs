@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use holdfast_commands::ports::Ids as _;
+use holdfast_commands::ports::{Ids as _, StoreClock};
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{EventLog, Feed, ReadError};
 use holdfast_eventlog::{LogStats, MemoryLog, OpenError, PostgresLog, SqliteLog, postgres};
@@ -81,28 +81,58 @@ impl Writer {
     }
 }
 
-/// One log by its ports.
-#[derive(Debug)]
-pub struct Log {
-    /// To decide and append.
-    pub events: Arc<dyn EventLog>,
-    /// To follow and audit.
+/// Where a node keeps everything, and what nodes that share it tell one another.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// The log, to decide and append.
+    pub log: Arc<dyn EventLog>,
+    /// The log, to follow.
     pub feed: Arc<dyn Feed>,
-    /// What appends, unless it is memory.
+    /// The views.
+    pub views: Arc<dyn ReadPort>,
+    /// Who does what.
+    pub leases: Arc<dyn Leases>,
+    /// That the views moved.
+    pub hints: Arc<dyn Hints>,
+    /// The cache in front of the views.
+    pub shared: Option<Arc<dyn SharedCache>>,
+    /// Where that cache is, and what else nodes share.
+    pub redis: Option<Arc<Redis>>,
+    /// The clock of a store on another machine; none where the store has the node's own.
+    pub clock: Option<Arc<dyn StoreClock>>,
+    /// What appends in this process, unless it is memory.
     pub writer: Option<Writer>,
 }
 
-/// Where the views are, and what nodes that share them need.
-#[derive(Debug)]
-pub struct Views {
-    /// The documents.
-    pub store: Arc<dyn ReadPort>,
-    /// Says when they moved.
-    pub hints: Arc<dyn Hints>,
-    /// Who does what.
-    pub leases: Arc<dyn Leases>,
-    /// The cache in front of them.
-    pub shared: Option<Arc<dyn SharedCache>>,
+impl Stores {
+    /// Opens them; they are closed when the node ends.
+    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
+        let mut stores = open_log(config, open_views(config, lifecycle).await?, lifecycle).await?;
+        if let Some(writer) = &stores.writer {
+            keep(writer, lifecycle);
+        }
+        if let Some(address) = &config.redis {
+            let redis = Redis::open(address.expose()).await?;
+            let epoch = stores.feed.head().await?.epoch;
+            stores.share(redis, epoch, config, lifecycle);
+        }
+        Ok(stores)
+    }
+
+    /// Puts a cache in front of the views, and hears from it what other nodes did.
+    fn share(&mut self, redis: Arc<Redis>, epoch: Epoch, config: &Config, lifecycle: &Lifecycle) {
+        let cache = RedisCache::new(Arc::clone(&redis), epoch, config.cached_for);
+        let hints = Arc::new(RedisHints::new(Arc::clone(&self.hints)));
+        let (listening, stop) = (Arc::clone(&hints), lifecycle.runners_stop().clone());
+        let hear = listening.listen(Arc::clone(&redis), cache.channel());
+        lifecycle.start("redis hints", async move {
+            stop.run_until_cancelled(hear).await;
+            Ok(())
+        });
+        self.hints = hints;
+        self.shared = Some(Arc::new(cache));
+        self.redis = Some(redis);
+    }
 }
 
 /// The address of a PostgreSQL database, which the configuration has judged.
@@ -110,38 +140,70 @@ pub fn postgres_at(url: &StoreUrl) -> Result<Address, AddressError> {
     url.expose().parse()
 }
 
-/// Opens the log.
-pub async fn open_log(config: &Config, lifecycle: &Lifecycle) -> Result<Log, StoresError> {
-    let runtime = lifecycle.runtime().clone();
-    match &config.log {
-        LogStore::Memory => {
-            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
-            let (events, feed) = (Arc::clone(&log), log);
-            Ok(Log { events, feed, writer: None })
+/// The views by their ports.
+struct Views {
+    store: Arc<dyn ReadPort>,
+    leases: Arc<dyn Leases>,
+    hints: Arc<dyn Hints>,
+}
+
+async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, StoresError> {
+    match &config.read {
+        ReadStore::Memory => Ok(alone(Arc::new(MemoryReadStore::new()))),
+        ReadStore::Sqlite(folder) => {
+            let store = SqliteReadStore::open(folder).await?;
+            let closing = store.clone();
+            lifecycle.at_the_end(async move { closing.close().await });
+            Ok(alone(Arc::new(store)))
         }
-        LogStore::Sqlite(folder) => {
-            let log = SqliteLog::open(folder, runtime).await?;
-            let (events, feed) = (Arc::clone(&log), Arc::clone(&log));
-            Ok(kept(events, feed, Writer::Sqlite(log), lifecycle))
-        }
-        LogStore::KurrentDb(_) => Err(StoresError::Unread(ReadError::Unavailable("".into()))),
-        LogStore::Postgres(url) => {
-            let log = PostgresLog::open(&postgres_at(url)?, runtime).await?;
-            let (events, feed) = (Arc::clone(&log), Arc::clone(&log));
-            Ok(kept(events, feed, Writer::Postgres(log), lifecycle))
+        ReadStore::Postgres(url) => {
+            let store = PostgresReadStore::open(postgres_at(url)?).await?;
+            let (hints, leases) = (Arc::new(store.hints()), Arc::new(store.leases()));
+            let closing = store.clone();
+            lifecycle.at_the_end(async move { closing.close().await });
+            Ok(Views { store: Arc::new(store), leases, hints })
         }
     }
 }
 
-fn kept(
-    events: Arc<dyn EventLog>,
-    feed: Arc<dyn Feed>,
-    writer: Writer,
+/// Views that only this process can have.
+fn alone(store: Arc<dyn ReadPort>) -> Views {
+    Views { store, leases: Arc::new(OnlyNode::new()), hints: Arc::new(LocalHints::new()) }
+}
+
+async fn open_log(
+    config: &Config,
+    views: Views,
     lifecycle: &Lifecycle,
-) -> Log {
+) -> Result<Stores, StoresError> {
+    let runtime = lifecycle.runtime().clone();
+    let over = |log: Arc<dyn EventLog>, feed: Arc<dyn Feed>, writer: Option<Writer>| {
+        let Views { store, leases, hints } = views;
+        let (shared, redis, clock) = (None, None, None);
+        Stores { log, feed, views: store, leases, hints, shared, redis, clock, writer }
+    };
+    match &config.log {
+        LogStore::Memory => {
+            let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
+            Ok(over(Arc::clone(&log) as _, log, None))
+        }
+        LogStore::Sqlite(folder) => {
+            let log = SqliteLog::open(folder, runtime).await?;
+            Ok(over(Arc::clone(&log) as _, Arc::clone(&log) as _, Some(Writer::Sqlite(log))))
+        }
+        LogStore::Postgres(url) => {
+            let log = PostgresLog::open(&postgres_at(url)?, runtime).await?;
+            Ok(over(Arc::clone(&log) as _, Arc::clone(&log) as _, Some(Writer::Postgres(log))))
+        }
+        LogStore::KurrentDb(_) => Err(StoresError::Unread(ReadError::Unavailable(String::new()))),
+    }
+}
+
+/// After a failed write nothing more may be acknowledged: the process ends. What waits is written
+/// when it ends otherwise.
+fn keep(writer: &Writer, lifecycle: &Lifecycle) {
     let mut poisoned = writer.poisoned();
     let stop = lifecycle.runners_stop().clone();
-    // After a failed write nothing more may be acknowledged: the process ends.
     lifecycle.start("log", async move {
         tokio::select! {
             biased;
@@ -150,57 +212,4 @@ fn kept(
         }
     });
     lifecycle.at_the_end(writer.clone().close());
-    Log { events, feed, writer: Some(writer) }
-}
-
-/// Opens Redis, when the configuration names one. It need not be there.
-pub async fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, StoresError> {
-    match &config.redis {
-        Some(address) => Ok(Some(Redis::open(address.expose()).await?)),
-        None => Ok(None),
-    }
-}
-
-/// Opens the read models of a log.
-pub async fn open_views(
-    config: &Config,
-    epoch: Epoch,
-    redis: Option<&Arc<Redis>>,
-    lifecycle: &Lifecycle,
-) -> Result<Views, StoresError> {
-    let mut views = match &config.read {
-        ReadStore::Memory => alone(Arc::new(MemoryReadStore::new())),
-        ReadStore::Sqlite(folder) => {
-            let store = SqliteReadStore::open(folder).await?;
-            let closing = store.clone();
-            lifecycle.at_the_end(async move { closing.close().await });
-            alone(Arc::new(store))
-        }
-        ReadStore::Postgres(url) => {
-            let store = PostgresReadStore::open(postgres_at(url)?).await?;
-            let (hints, leases) = (Arc::new(store.hints()), Arc::new(store.leases()));
-            let closing = store.clone();
-            lifecycle.at_the_end(async move { closing.close().await });
-            Views { store: Arc::new(store), hints, leases, shared: None }
-        }
-    };
-    if let Some(redis) = redis {
-        let cache = RedisCache::new(Arc::clone(redis), epoch, config.cached_for);
-        let hints = Arc::new(RedisHints::new(views.hints));
-        let (listening, stop) = (Arc::clone(&hints), lifecycle.runners_stop().clone());
-        let hear = listening.listen(Arc::clone(redis), cache.channel());
-        lifecycle.start("redis hints", async move {
-            stop.run_until_cancelled(hear).await;
-            Ok(())
-        });
-        views.hints = hints;
-        views.shared = Some(Arc::new(cache));
-    }
-    Ok(views)
-}
-
-/// Of a store that only this process can have.
-fn alone(store: Arc<dyn ReadPort>) -> Views {
-    let (hints, leases) = (Arc::new(LocalHints::new()), Arc::new(OnlyNode::new()));
-    Views { store, hints, leases, shared: None }
 }

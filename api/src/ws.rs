@@ -58,6 +58,10 @@ impl Pushes {
         let hub = Arc::new(Hub::default());
         let (told, reader) = (Arc::clone(&hub), node.reader.clone());
         let stop = lifecycle.runners_stop().clone();
+        if !config.role.serves() {
+            // Nobody can ever listen here.
+            return Ok(Self { hub, sockets, epoch });
+        }
         // Nobody listens yet. Views that cannot be read now may be read later.
         let from = reader.now().await.ok();
         lifecycle.start("pushes", async move {

@@ -121,7 +121,8 @@ mod edge {
     #[actix_web::test]
     async fn bodies_are_read_strictly() {
         let data = tempfile::tempdir().unwrap();
-        let state = State::open(config(&data, &[]), Vec::new(), Handle::current()).await.unwrap();
+        let state =
+            State::open(config(&data, &[]), Vec::new(), None, Handle::current()).await.unwrap();
         let app = actix_web::App::new()
             .app_data(web::Data::new(state))
             .route("/echo", web::post().to(echo))

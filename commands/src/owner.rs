@@ -4,9 +4,11 @@
 //!
 //! An owner is a cache and a queue, never an authority: between processes the expected revisions
 //! decide. When anything in a group was refused by the log, what the group touched is forgotten,
-//! read again, and the losers are decided again.
+//! read again, and the losers are decided again. What the log is not asked to judge, because nothing
+//! is appended or it cannot check what is only read, never stands on what was read before: another
+//! process may have moved it on since.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,10 @@ const ATTEMPTS_MAX: u32 = 12;
 const WARM_MAX: usize = 512;
 /// How far a node's clock may lag behind what was written before commands are turned away.
 const CLOCK_LAG_MAX: Duration = Duration::from_millis(500);
+
+/// The longest pause of one who met a concurrent change again and again, as a power of two of
+/// milliseconds.
+const PAUSE_MAX: u32 = 6;
 
 /// What an owner needs of the world.
 #[derive(Debug, Clone)]
@@ -82,12 +88,14 @@ pub struct Owner {
     stream: StreamId,
     ground: Ground,
     states: States,
+    /// What was read for this round, or cannot have been there before it.
+    read_now: BTreeSet<StreamId>,
 }
 
 impl Owner {
     /// Of `stream`, knowing nothing yet.
     pub const fn new(stream: StreamId, ground: Ground) -> Self {
-        Self { stream, ground, states: States::new() }
+        Self { stream, ground, states: States::new(), read_now: BTreeSet::new() }
     }
 
     /// Serves what waits, and everything that waits behind it, up to a group.
@@ -101,6 +109,7 @@ impl Owner {
         }
         while !waiting.is_empty() {
             waiting = self.round(waiting).await;
+            self.step_aside(&waiting).await;
         }
         self.cool_down();
     }
@@ -111,7 +120,7 @@ impl Owner {
         self.wait_for_clock(&waiting).await;
         let mut decided = Vec::new();
         let mut deferred = VecDeque::new();
-        let mut moved = false;
+        let (mut moved, mut stale) = (false, Vec::new());
         for entry in waiting {
             if moved {
                 // The states show facts that nobody will write: first append what stands without.
@@ -120,6 +129,12 @@ impl Owner {
             }
             let verdict = self.decide(&entry.job);
             moved = verdict.moved;
+            let unjudged = self.unjudged(&*entry.job.use_case, &verdict.then);
+            if !unjudged.is_empty() {
+                stale.extend(unjudged);
+                deferred.push_back(entry);
+                continue;
+            }
             match verdict.then {
                 Then::Append(decision) => decided.push((entry, *decision)),
                 Then::Answer(result) => answer(entry.job, *result),
@@ -130,12 +145,58 @@ impl Owner {
         if moved {
             self.states.clear();
         }
+        self.states.retain(|stream, _| !stale.contains(stream));
         again.append(&mut deferred);
         again
     }
 
+    /// The streams that a decision stands on although neither the log will judge them nor were they
+    /// read for it. Without other processes, what is known is what is there.
+    fn unjudged(&self, use_case: &dyn UseCase, then: &Then) -> Vec<StreamId> {
+        if !self.ground.log.capabilities().shared {
+            return vec![];
+        }
+        let batch = match then {
+            Then::Append(decision) => decision.batch.as_ref(),
+            Then::Answer(_) => None,
+        };
+        let judged = |stream: &StreamId| {
+            batch.is_some_and(|batch| {
+                batch.writes.iter().any(|write| write.stream == *stream)
+                    || batch.guards.iter().any(|guard| guard.stream == *stream)
+            })
+        };
+        let streams = use_case.streams().into_iter();
+        streams.filter(|stream| !self.read_now.contains(stream) && !judged(stream)).collect()
+    }
+
+    /// Lets other processes go first now and then, when they were first again and again: each by
+    /// another pause, so that the same two do not meet for ever.
+    async fn step_aside(&self, waiting: &VecDeque<Waiting>) {
+        let Some(most) = waiting.iter().max_by_key(|entry| entry.attempts) else { return };
+        if most.attempts < 2 || !self.ground.log.capabilities().shared {
+            return;
+        }
+        let window = 1_000_u128 << most.attempts.min(PAUSE_MAX);
+        // The end of a command's id is as good as a die, and different on every node.
+        let id = most.job.request.command_id.as_uuid().as_u128().rotate_right(most.attempts);
+        let micros = u64::try_from(id.checked_rem(window).unwrap_or_default()).unwrap_or_default();
+        tokio::time::sleep(Duration::from_micros(micros)).await;
+    }
+
+    /// Forgets what another process may have moved on and the log cannot check.
+    fn forget_unchecked(&mut self) {
+        let can = self.ground.log.capabilities();
+        if can.shared && !can.guards {
+            let own = self.stream;
+            self.states.retain(|stream, _| *stream == own);
+        }
+    }
+
     /// Reads the streams that are not warm; answers the jobs whose streams cannot be read.
     async fn load(&mut self, waiting: VecDeque<Waiting>) -> VecDeque<Waiting> {
+        self.read_now.clear();
+        self.forget_unchecked();
         // The log does not judge a trial, so a trial is judged on what is there now.
         for entry in waiting.iter().filter(|entry| entry.job.request.dry_run) {
             for stream in entry.job.use_case.streams() {
@@ -151,6 +212,7 @@ impl Owner {
                 }
                 if fresh.contains(&stream) {
                     drop(self.states.insert(stream, Known::absent(stream)));
+                    self.read_now.insert(stream);
                 } else {
                     missing.push(stream);
                 }
@@ -161,7 +223,10 @@ impl Owner {
         let mut failed = None;
         for (stream, events) in missing.into_iter().zip(loaded) {
             match events {
-                Ok(events) => drop(self.states.insert(stream, Known::fold(stream, &events))),
+                Ok(events) => {
+                    self.read_now.insert(stream);
+                    drop(self.states.insert(stream, Known::fold(stream, &events)));
+                }
                 Err(error) => failed = Some(error.to_string()),
             }
         }

@@ -26,6 +26,17 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn sleep_until(&self, instant: Timestamp) -> Pending<'_, ()>;
 }
 
+/// Why the clock of a store could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store's clock cannot be read: {0}")]
+pub struct StoreClockUnavailable(pub String);
+
+/// The clock of a store on another machine, for one purpose: to see whether the node's agrees.
+pub trait StoreClock: Send + Sync + fmt::Debug {
+    /// What it shows at some moment between the call and its answer.
+    fn now(&self) -> Pending<'_, Result<Timestamp, StoreClockUnavailable>>;
+}
+
 /// Fresh ids for entities.
 pub trait Ids: Send + Sync + fmt::Debug {
     /// A UUIDv7 that was never given out before.

@@ -36,6 +36,8 @@ pub(crate) enum Reading {
 #[derive(Debug)]
 pub(crate) struct DoorLog {
     pub(crate) inner: Arc<MemoryLog>,
+    /// What it says that it can do.
+    can: Capabilities,
     /// What happens to the next appends.
     fates: Mutex<VecDeque<Fate>>,
     /// What happens to reads of these streams.
@@ -49,8 +51,21 @@ pub(crate) struct DoorLog {
 
 impl DoorLog {
     pub(crate) fn open() -> Self {
+        let inner = Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1))));
+        let can = inner.capabilities();
+        Self::before(inner, can)
+    }
+
+    /// A door of one's own before a log that other nodes have too.
+    pub(crate) fn beside(&self) -> Self {
+        Self::before(Arc::clone(&self.inner), self.can)
+    }
+
+    /// A door before this log, which says that it can do this.
+    pub(crate) fn before(inner: Arc<MemoryLog>, can: Capabilities) -> Self {
         Self {
-            inner: Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1)))),
+            inner,
+            can,
             fates: Mutex::default(),
             readings: Mutex::default(),
             reads: Mutex::default(),
@@ -104,7 +119,7 @@ impl DoorLog {
 
 impl EventLog for DoorLog {
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        self.can
     }
 
     fn append(&self, group: Vec<Batch>) -> Pending<'_, Vec<Result<Appended, AppendError>>> {

@@ -10,6 +10,7 @@ mod defects;
 mod hands;
 mod index;
 mod logs;
+mod nodes;
 mod providers;
 mod refunds;
 mod reviews;

@@ -1,6 +1,7 @@
 //! The stage of each test: an engine and its runner on a log with a door, a clock set by hand, a
 //! watched provider of payments, and an offering that is open at any hour.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use holdfast_commands::ports::{Clock as _, Due};
 use holdfast_commands::processes::Processes;
 use holdfast_commands::request::{Answer, CommandError, Request};
 use holdfast_commands::reserve::{Reserve, Seat};
+use holdfast_commands::shares::Shares;
 use holdfast_commands::tasks::Tasks;
 use holdfast_commands::use_case::UseCase;
 use holdfast_domain::actor::{Actor, Role};
@@ -20,7 +22,7 @@ use holdfast_domain::booking::resource::{Schedule, WeeklyHours};
 use holdfast_domain::ids::{
     CommandId, OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId,
 };
-use holdfast_domain::log::{Hash, Position};
+use holdfast_domain::log::{Capabilities, Hash, Position};
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::Timestamp;
@@ -29,6 +31,7 @@ use holdfast_gateways::{Simulator, SystemIds};
 use holdfast_tests::history::History;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -56,7 +59,7 @@ pub(crate) struct Stage {
     pub(crate) resource: ResourceId,
     tasks: Tasks,
     tracker: TaskTracker,
-    _folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 /// A reservation that was asked for.
@@ -83,9 +86,26 @@ pub(crate) fn won(amount: u64) -> Money {
 impl Stage {
     /// With nobody running what is due.
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::furnished(DoorLog::open()).await
+    }
+
+    /// The same on a log that several nodes have, where the log can check what was only read or
+    /// cannot.
+    pub(crate) async fn shared(guards: bool) -> Self {
+        let inner = DoorLog::open().inner;
+        let can = Capabilities { atomic_batch: true, guards, shared: true };
+        Self::furnished(DoorLog::before(inner, can)).await
+    }
+
+    async fn furnished(log: DoorLog) -> Self {
         let clock = Arc::new(HandClock::at(START.parse().unwrap()));
-        let (log, index) = (Arc::new(DoorLog::open()), Arc::new(Listed::default()));
+        let stage = Self::on(log, clock, Arc::new(tempfile::tempdir().unwrap()));
+        stage.furnish().await;
+        stage
+    }
+
+    fn on(log: DoorLog, clock: Arc<HandClock>, folder: Arc<TempDir>) -> Self {
+        let (log, index) = (Arc::new(log), Arc::new(Listed::default()));
         let provider = Arc::new(Watched::over(Simulator::open(folder.path()).unwrap()));
         let tracker = TaskTracker::new();
         let tasks = Tasks::new(Handle::current(), tracker.clone(), CancellationToken::new());
@@ -101,7 +121,7 @@ impl Stage {
         let processes = Processes::new(engine.clone(), due, tasks.clone());
         let (resource, offering) =
             (ResourceId::from_uuid(engine.fresh_id()), OfferingId::from_uuid(engine.fresh_id()));
-        let stage = Self {
+        Self {
             engine,
             processes,
             clock,
@@ -112,10 +132,15 @@ impl Stage {
             resource,
             tasks,
             tracker,
-            _folder: folder,
-        };
-        stage.furnish().await;
-        stage
+            folder,
+        }
+    }
+
+    /// Another node on the same log, with the same provider of payments and the same clock.
+    pub(crate) fn beside(&self) -> Self {
+        let (clock, folder) = (Arc::clone(&self.clock), Arc::clone(&self.folder));
+        let other = Self::on(self.log.beside(), clock, folder);
+        Self { resource: self.resource, offering: self.offering, ..other }
     }
 
     async fn furnish(&self) {
@@ -157,6 +182,12 @@ impl Stage {
     /// Opens the offering: a command that can be given any number of times.
     pub(crate) fn opening(&self) -> OpenOffering {
         OpenOffering { offering: self.offering, by: person(1), open: true }
+    }
+
+    /// Starts the runner of those processes that fall into these shares.
+    pub(crate) fn run_shares(&self, held: watch::Receiver<BTreeMap<String, u64>>) {
+        let processes = self.processes.clone().sharing(Shares::held(held));
+        self.tasks.spawn(processes.run());
     }
 
     /// Starts the runner of processes.

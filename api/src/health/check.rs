@@ -9,6 +9,11 @@ pub trait Check: Send + Sync + fmt::Debug {
     /// Its name, for example `event_log`.
     fn name(&self) -> &'static str;
 
+    /// Whether no request may be sent here while it fails. What is not vital only degrades the node.
+    fn is_vital(&self) -> bool {
+        true
+    }
+
     /// Whether it works, and what a person should know about it either way.
     fn check(&self) -> Pending<'_, Result<String, String>>;
 }

@@ -18,6 +18,10 @@ use crate::problems::Code;
 use crate::routes::{Access, ROUTES, Row, methods_of, row_of};
 use crate::state::State;
 
+/// What a worker answers to those who want the API.
+const WORKER: &str =
+    "This node is a worker and serves no API: ask a node with the role all or api.";
+
 /// The middleware.
 pub async fn gate<B: MessageBody + 'static>(
     state: Data<State>,
@@ -45,6 +49,9 @@ pub async fn gate<B: MessageBody + 'static>(
 async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>, Problem> {
     let row = find(request)?;
     request.extensions_mut().insert(row);
+    if !state.config.role.serves() && !row.is_of_every_node() {
+        return Err(Problem::new(Code::Unavailable).detail(WORKER));
+    }
     let socket = request.peer_addr().map(|address| address.ip());
     let address = peer::address(socket, request.headers(), &state.config.trusted_proxies);
     let share = state.limits.address(row.rate, address).await?;

@@ -24,12 +24,15 @@ pub struct Finding {
     ok: bool,
     /// What a person should know about it.
     detail: String,
+    /// Whether the node is not ready without it.
+    #[serde(skip)]
+    vital: bool,
 }
 
 /// What all parts said.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok` or `failing`.
+    /// `ok`; `degraded` when the node works and others are missing; or `failing`.
     status: &'static str,
     /// Part by part.
     checks: Vec<Finding>,
@@ -44,7 +47,7 @@ pub(crate) async fn live() -> web::Json<Health> {
 
 /// Every part works: requests may be sent here.
 #[utoipa::path(tag = "operations", responses(
-    (status = 200, body = Health),
+    (status = 200, description = "Ready, if degraded", body = Health),
     (status = 503, description = "A part does not work, or the node is stopping", body = Health),
 ))]
 #[get("/health/ready")]
@@ -52,10 +55,16 @@ pub(crate) async fn ready(state: web::Data<State>) -> HttpResponse {
     let mut checks = join_all(state.checks.iter().map(ask)).await;
     if state.lifecycle.is_stopping() {
         let detail = "the node is stopping".to_owned();
-        checks.push(Finding { name: "lifecycle", ok: false, detail });
+        checks.push(Finding { name: "lifecycle", ok: false, detail, vital: true });
     }
-    let ok = checks.iter().all(|finding| finding.ok);
-    let health = Health { status: if ok { "ok" } else { "failing" }, checks };
+    let ok = checks.iter().all(|finding| finding.ok || !finding.vital);
+    let whole = checks.iter().all(|finding| finding.ok);
+    let status = match (ok, whole) {
+        (true, true) => "ok",
+        (true, false) => "degraded",
+        (false, _) => "failing",
+    };
+    let health = Health { status, checks };
     let mut answer = if ok { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     answer.json(health)
 }
@@ -67,7 +76,7 @@ async fn ask(check: &Arc<dyn Check>) -> Finding {
         Ok(detail) => (true, detail),
         Err(detail) => (false, detail),
     };
-    Finding { name: check.name(), ok, detail }
+    Finding { name: check.name(), ok, detail, vital: check.is_vital() }
 }
 
 /// What the node counts, in the `OpenMetrics` text format. Without a token on the machine itself,
