@@ -27,18 +27,25 @@ macro_rules! channel {
     };
 }
 
+/// What was heard last, and over which connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Said {
+    position: Position,
+    /// With each next one, something may have been missed.
+    connection: u64,
+}
+
 /// What one node says, every node of the schema hears.
 #[derive(Debug, Clone)]
 pub struct PostgresHints {
     database: Database,
-    said: watch::Sender<Position>,
+    said: watch::Sender<Said>,
     listener: Arc<Mutex<Option<Listener>>>,
 }
 
 impl PostgresHints {
     pub(super) fn new(database: Database) -> Self {
-        let said = watch::Sender::new(Position::START);
-        Self { database, said, listener: Arc::default() }
+        Self { database, said: watch::Sender::default(), listener: Arc::default() }
     }
 
     async fn tell(&self, position: Position) -> Result<(), StoreError> {
@@ -60,6 +67,9 @@ impl PostgresHints {
                 if let Ok(listener) = self.connect().await {
                     *place = Some(listener);
                     // What was said before, nobody here heard.
+                    self.said.send_modify(|said| {
+                        said.connection = said.connection.saturating_add(1);
+                    });
                     return;
                 }
                 sleep(PAUSE).await;
@@ -67,7 +77,7 @@ impl PostgresHints {
             };
             match listener.heard().await.map(|said| said.parse()) {
                 Ok(Ok(position)) => {
-                    self.said.send_replace(Position(position));
+                    self.said.send_modify(|said| said.position = Position(position));
                     if Position(position) > after {
                         return;
                     }
@@ -101,8 +111,10 @@ impl Hints for PostgresHints {
     fn changed(&self, after: Position) -> Pending<'_, ()> {
         Box::pin(async move {
             let mut said = self.said.subscribe();
+            let before = said.borrow().connection;
+            let further = |said: &Said| said.position > after || said.connection != before;
             tokio::select! {
-                told = said.wait_for(|said| *said > after) => drop(told),
+                told = said.wait_for(further) => drop(told),
                 () = self.hear(after) => {}
             }
         })

@@ -115,3 +115,59 @@ fn push_party(select: &mut QueryBuilder<Postgres>, party: &str, side: Side) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_test_stores::postgres;
+    use sqlx::postgres::PgConnection;
+    use sqlx::{AssertSqlSafe, Connection as _};
+
+    use super::*;
+    use crate::postgres::PostgresReadStore;
+
+    const FILL: &str = "INSERT INTO generations (view, version, state) VALUES ('v', 1, 'active'); \
+        INSERT INTO documents (generation, key, position, document, owner, provider, status, \
+          resource, offering, at, until) \
+        SELECT 1, n::text, 1, '1', n % 500, n % 400, 'held', n % 300, n % 200, to_timestamp(n), \
+          to_timestamp(n + 60) FROM generate_series(1, 30000) n; \
+        ANALYZE documents, generations, live, parked";
+
+    /// How PostgreSQL goes about a list, in the plan that it makes for any values.
+    async fn plan(connection: &mut PgConnection, query: &Query) -> String {
+        let list = select("v", query);
+        let arguments = (1..).take_while(|n| list.sql().as_str().contains(&format!("${n}")));
+        let nulls = vec!["NULL"; arguments.count()].join(", ");
+        let steps = format!(
+            "SET plan_cache_mode = force_generic_plan; DEALLOCATE ALL; PREPARE list AS {}; \
+             EXPLAIN (COSTS OFF) EXECUTE list ({nulls})",
+            list.sql().as_str()
+        );
+        let steps = sqlx::raw_sql(AssertSqlSafe(steps)).fetch_all(connection).await.unwrap();
+        let steps = steps.iter().map(|step| sqlx::Row::get::<String, _>(step, 0));
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn a_list_of_somebodys_things_reads_only_those() {
+        let Some(schema) = postgres("plans of lists").await else { return };
+        drop(PostgresReadStore::open(schema.url().parse().unwrap()).await.unwrap());
+        let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+        sqlx::raw_sql(FILL).execute(&mut connection).await.unwrap();
+        let some = Some(String::from("x"));
+        let span = Query { to: Some(2), ends_after: Some(1), limit: 10, ..Query::default() };
+        let after = Some((3, Key::new("k")));
+        for (query, indexes) in [
+            (Query { resource: some.clone(), ..span.clone() }, vec!["documents_resource"]),
+            (Query { offering: some.clone(), ..span.clone() }, vec!["documents_offering"]),
+            (Query { owner: some.clone(), ..span.clone() }, vec!["documents_owner"]),
+            (Query { provider: some.clone(), ..span.clone() }, vec!["documents_provider"]),
+            (Query { party: some, after, ..span }, vec!["documents_owner", "documents_provider"]),
+        ] {
+            let plan = plan(&mut connection, &query).await;
+            for index in indexes {
+                assert!(plan.contains(&format!("using {index} on documents")), "{plan}");
+            }
+            assert!(!plan.contains("Seq Scan on documents"), "{plan}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What only the store in PostgreSQL has: several nodes on one schema, hints and leases between
+//! them, and statements that read what they need and no more.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holdfast_domain::log::Position;
+use holdfast_projections::Projections;
+use holdfast_projections::hints::Hints as _;
+use holdfast_projections::leases::{Leases as _, Taken};
+use holdfast_projections::ports::{ReadStore, Retention};
+use holdfast_projections::registry::Alteration;
+use holdfast_projections::topic::Cursor;
+use holdfast_readmodel::conformance::{MemoryFeed, history};
+use holdfast_readmodel::postgres::migrations::{StepState, steps};
+use holdfast_readmodel::{MemoryReadStore, SqliteReadStore};
+use holdfast_test_stores::{Schema, postgres};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+
+use stage::{everything, in_postgres, run_to_head};
+
+async fn sql(schema: &Schema, text: &'static str) -> u64 {
+    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+    sqlx::raw_sql(text).execute(&mut connection).await.unwrap().rows_affected()
+}
+
+async fn number(schema: &Schema, text: &'static str) -> i64 {
+    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+    sqlx::query_scalar(text).fetch_one(&mut connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_fold_each_event_once_and_a_changed_row_is_noticed() {
+    let Some(schema) = postgres("two nodes").await else { return };
+    let feed = MemoryFeed::new(history(51, 1_500));
+    let alone: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+    run_to_head(&feed, &alone, Projections::all(), 512).await;
+    // Both begin at once: with the tables, and with the first page.
+    let (one, other) = tokio::join!(in_postgres(&schema), in_postgres(&schema));
+    let (one, other): (Arc<dyn ReadStore>, Arc<dyn ReadStore>) = (Arc::new(one), Arc::new(other));
+    let (_, _) = tokio::join!(
+        run_to_head(&feed, &one, Projections::all(), 16),
+        run_to_head(&feed, &other, Projections::all(), 23),
+    );
+    assert_eq!(everything(&one).await, everything(&alone).await);
+    assert_eq!(everything(&other).await, everything(&alone).await);
+    let planted = "UPDATE documents SET document = replace(document::text, '\"held\"', \
+        '\"confirmed\"')::json WHERE key = (SELECT min(d.key) FROM active_documents d \
+        WHERE d.view = 'reservations')";
+    let none = sql(&schema, planted).await;
+    let touched = "UPDATE documents SET owner = owner || ' ' WHERE owner IS NOT NULL";
+    assert!(none.max(sql(&schema, touched).await) > 0);
+    assert_ne!(everything(&one).await, everything(&alone).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_let_go_of_leaves_nothing_behind() {
+    let Some(schema) = postgres("what is let go of").await else { return };
+    let store: Arc<dyn ReadStore> = Arc::new(in_postgres(&schema).await);
+    let feed = MemoryFeed::new(history(52, 1_500));
+    run_to_head(&feed, &store, Projections::all(), 500).await;
+    store.trim(Retention { positions: 100, age: None }).await.unwrap();
+    let left = store.changes(None, Cursor::after(Position(1_600), 0), 1).await.unwrap();
+    let oldest = left.oldest.position;
+    let kept = "SELECT count(DISTINCT (position, ordinal)) - (SELECT count(*) FROM changes \
+        WHERE cardinality(topics) > 0) FROM change_topics";
+    assert_eq!(number(&schema, kept).await, 0);
+    assert_eq!(number(&schema, "SELECT min(position) FROM changes").await > 0, oldest.0 > 0);
+    let old = "SELECT count(*) FROM changes, live WHERE changes.position <= live.oldest_position";
+    assert_eq!(number(&schema, old).await, 0);
+    assert!(number(&schema, "SELECT count(*) FROM changes").await > 50);
+
+    // More documents than one sweep takes, of two generations, one of which a node left behind.
+    let retired = store.registry().await.unwrap().active("due").unwrap().id;
+    let registry = store.registry().await.unwrap();
+    let retire = Alteration::Retire { generation: retired };
+    let registry = store.alter(registry.revision, retire).await.unwrap();
+    let fill = "INSERT INTO documents (generation, key, position, document) \
+        SELECT g, n::text, 1, '1' FROM generate_series(1, 5000) n, \
+        (SELECT id AS g FROM generations WHERE view = 'due' UNION SELECT 1000) f \
+        ON CONFLICT DO NOTHING";
+    assert!(sql(&schema, fill).await >= 9_000);
+    let before = number(&schema, "SELECT count(*) FROM documents").await;
+    store.alter(registry.revision, Alteration::Drop { generation: retired }).await.unwrap();
+    let orphans = "SELECT count(*) FROM documents d WHERE NOT EXISTS \
+        (SELECT FROM generations g WHERE g.id = d.generation)";
+    assert_eq!(number(&schema, orphans).await, 0);
+    let after = number(&schema, "SELECT count(*) FROM documents").await;
+    assert!(after > 0 && before - after >= 10_000, "{before} {after}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_hear_of_one_another_and_not_of_other_schemas() {
+    let (Some(schema), Some(elsewhere)) = (postgres("hints").await, postgres("hints").await) else {
+        return;
+    };
+    let (one, other, stranger) =
+        tokio::join!(in_postgres(&schema), in_postgres(&schema), in_postgres(&elsewhere));
+    let (one, other, stranger) = (one.hints(), other.hints(), stranger.hints());
+    // The first thing that a listener says is that it may have missed something.
+    other.changed(Position(1)).await;
+    let heard = other.changed(Position(6));
+    stranger.announce(Position(100)).await;
+    one.announce(Position(5)).await;
+    one.announce(Position(7)).await;
+    let heard = tokio::time::timeout(Duration::from_mins(1), heard).await;
+    assert!(heard.is_ok());
+    other.changed(Position(6)).await;
+    let quiet = tokio::time::timeout(Duration::from_millis(200), other.changed(Position(7)));
+    assert!(quiet.await.is_err(), "nothing beyond 7 was said here");
+    // Several wait at once, and whoever hears first tells the others; a lost line is told as well.
+    let (first, second) = (other.changed(Position(7)), other.changed(Position(8)));
+    let end = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
+        WHERE a.query LIKE 'LISTEN%' || md5(current_schema()) || '%'";
+    let both = async {
+        tokio::join!(first, second);
+    };
+    let ended = async {
+        assert_eq!(sql(&schema, end).await, 1);
+        one.announce(Position(9)).await;
+    };
+    let both = tokio::time::timeout(Duration::from_mins(1), both);
+    assert!(tokio::join!(both, ended).0.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_held_by_one_and_judged_by_the_clock_of_the_server() {
+    let Some(schema) = postgres("leases").await else { return };
+    let leases = in_postgres(&schema).await.leases();
+    let term = Duration::from_hours(30);
+    let take = |holder: String| leases.take("a".to_owned(), holder, term);
+    let all = futures_util::future::join_all((0..12).map(|n| take(format!("node {n}")))).await;
+    let held = all.iter().filter(|taken| matches!(taken, Ok(Taken::Held { fence: 1 })));
+    assert_eq!(held.count(), 1, "{all:?}");
+    let lease = leases.list().await.unwrap().pop().unwrap();
+    assert!(lease.remaining <= term && lease.remaining > term / 2, "{lease:?}");
+    let (holder, another) = (lease.holder.clone(), || "another".to_owned());
+    assert_eq!(take(holder.clone()).await, Ok(Taken::Held { fence: 1 }));
+    let taken = take(another()).await.unwrap();
+    let Taken::ByAnother(known) = taken else { panic!("{taken:?}") };
+    assert_eq!((known.holder, known.fence), (holder.clone(), 1));
+    leases.release("a".to_owned(), another()).await.unwrap();
+    assert_eq!(leases.list().await.unwrap().len(), 1, "it is not hers");
+    // As if the time had passed.
+    sql(&schema, "UPDATE leases SET until = clock_timestamp()").await;
+    assert_eq!(leases.list().await.unwrap(), []);
+    assert_eq!(take(another()).await, Ok(Taken::Held { fence: 2 }));
+    // As if the server's clock had gone back.
+    sql(&schema, "UPDATE leases SET until = until + interval '1 hour'").await;
+    assert_eq!(take(holder.clone()).await, Ok(Taken::Held { fence: 3 }));
+    leases.release("a".to_owned(), holder.clone()).await.unwrap();
+    assert_eq!(take(holder).await, Ok(Taken::Held { fence: 4 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_changes_of_the_tables_are_shown_as_they_stand() {
+    let Some(schema) = postgres("migrations of views").await else { return };
+    let address = schema.url().parse().unwrap();
+    let states = async || -> Vec<_> {
+        steps(&address).await.unwrap().into_iter().map(|step| step.state).collect()
+    };
+    let before = states().await;
+    assert!(before.len() >= 3 && before.iter().all(|state| *state == StepState::Pending));
+    in_postgres(&schema).await.close().await;
+    assert!(states().await.iter().all(|state| *state == StepState::Applied));
+    // Again, on tables that are there.
+    in_postgres(&schema).await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures; run it alone: cargo test -p holdfast-readmodel --test postgres -- --ignored"]
+async fn how_fast_views_catch_up() {
+    let Some(schema) = postgres("catching up").await else { return };
+    let (folder, events) = (tempfile::tempdir().unwrap(), history(53, 20_000));
+    let (count, feed) = (events.len(), MemoryFeed::new(events));
+    let sqlite = SqliteReadStore::open(folder.path()).await.unwrap();
+    let stores: [(&str, Arc<dyn ReadStore>); 3] = [
+        ("memory", Arc::new(MemoryReadStore::new())),
+        ("sqlite", Arc::new(sqlite)),
+        ("postgres", Arc::new(in_postgres(&schema).await)),
+    ];
+    for (name, store) in stores {
+        let began = Instant::now();
+        run_to_head(&feed, &store, Projections::all(), 512).await;
+        let took = began.elapsed();
+        let rate = u128::try_from(count).unwrap() * 1_000 / took.as_millis().max(1);
+        println!("{name}: {count} events in {took:?}, {rate} events/s");
+    }
+}
