@@ -10,11 +10,15 @@
     reason = "furnishing of tests fails by panicking, and says what it runs on"
 )]
 
+mod server;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
+
+pub use server::{Server, server};
 
 const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";
 const REDIS: &str = "HOLDFAST_TEST_REDIS_URL";
