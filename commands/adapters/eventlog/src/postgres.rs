@@ -24,7 +24,8 @@ use holdfast_domain::log::{
     AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Hash, LogHead,
     Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent, StreamId,
 };
-use holdfast_postgres::{Address, PATIENCE};
+pub use holdfast_postgres::Address;
+use holdfast_postgres::PATIENCE;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
