@@ -193,7 +193,9 @@ async fn open_log(
         }
         LogStore::Postgres(url) => {
             let log = PostgresLog::open(&postgres_at(url)?, runtime).await?;
-            Ok(over(Arc::clone(&log) as _, Arc::clone(&log) as _, Some(Writer::Postgres(log))))
+            let writer = Some(Writer::Postgres(Arc::clone(&log)));
+            let stores = over(Arc::clone(&log) as _, Arc::clone(&log) as _, writer);
+            Ok(Stores { clock: Some(log), ..stores })
         }
         LogStore::KurrentDb(_) => Err(StoresError::Unread(ReadError::Unavailable(String::new()))),
     }

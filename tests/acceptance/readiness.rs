@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
+use holdfast_api::config::stores::LogStore;
 use holdfast_tests::answer::Answer;
 use holdfast_tests::caller::Caller;
-use holdfast_api::config::stores::LogStore;
 use holdfast_tests::fixtures::Mentor;
 use holdfast_tests::stores::on_postgres;
 use holdfast_tests::world::{World, monday};
@@ -66,7 +66,9 @@ async fn a_log_that_takes_no_commit_is_not_ready_until_it_does() {
 /// In a database that others write as well, nobody waits for long: the command is refused, and may
 /// be sent again.
 async fn occupied_database(world: &World, mentor: &Mentor, customer: &Caller) {
-    let LogStore::Postgres(address) = &world.node().state().config.log else { panic!("a database") };
+    let LogStore::Postgres(address) = &world.node().state().config.log else {
+        panic!("a database")
+    };
     let mut other = PgConnection::connect(address.expose()).await.unwrap();
     other.execute("BEGIN; LOCK TABLE log_tail IN EXCLUSIVE MODE").await.unwrap();
     let began = Instant::now();

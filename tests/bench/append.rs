@@ -10,7 +10,7 @@ use holdfast_domain::actor::Actor;
 use holdfast_domain::booking::resource::ResourceEvent;
 use holdfast_domain::ids::{CommandId, CorrelationId, EventId, PrincipalId};
 use holdfast_domain::log::{
-    Batch, Category, CommandRecord, EventLog as _, Expected, Hash, Metadata, NewEvent, Revision,
+    Batch, Category, CommandRecord, EventLog, Expected, Hash, Metadata, NewEvent, Revision,
     StreamId, Write,
 };
 use holdfast_domain::time::Timestamp;
@@ -62,20 +62,30 @@ async fn group_commit(folder: &Path, appends: u32) -> (Latencies, Duration) {
     let log = SqliteLog::open(folder, Handle::current()).await.unwrap();
     let each = appends.div_ceil(CALLERS);
     let began = Instant::now();
-    let mut callers = JoinSet::new();
-    for caller in 0..CALLERS {
-        callers.spawn(appends_of(Arc::clone(&log), caller, each));
-    }
-    let mut all = Latencies::default();
-    while let Some(latencies) = callers.join_next().await {
-        all.join(latencies.unwrap());
-    }
+    let all = joined((0..CALLERS).map(|caller| {
+        let log = Arc::clone(&log);
+        async move { appends_of(&*log, caller, each).await }
+    }));
+    let all = all.await;
     let took = began.elapsed();
     log.close().await;
     (all, took)
 }
 
-async fn appends_of(log: Arc<SqliteLog>, caller: u32, count: u32) -> Latencies {
+/// What all callers have measured.
+pub(crate) async fn joined(
+    callers: impl Iterator<Item: Future<Output = Latencies> + Send + 'static>,
+) -> Latencies {
+    let mut callers: JoinSet<_> = callers.collect();
+    let mut all = Latencies::default();
+    while let Some(latencies) = callers.join_next().await {
+        all.join(latencies.unwrap());
+    }
+    all
+}
+
+/// Appends one after the other to new streams, and how long each took.
+pub(crate) async fn appends_of(log: &dyn EventLog, caller: u32, count: u32) -> Latencies {
     let mut latencies = Latencies::default();
     for turn in 0..count {
         let id = Uuid::from_u128(u128::from(caller) << 64 | u128::from(turn) << 16 | 1);

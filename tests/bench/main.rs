@@ -12,6 +12,7 @@ mod http;
 mod measure;
 #[path = "../support/node.rs"]
 mod node;
+mod postgres;
 mod session;
 #[path = "../support/socket.rs"]
 mod socket;
@@ -89,6 +90,9 @@ fn main() {
         let before = measure::flush("flush before");
         if is_wanted("append") {
             append::against_bare_inserts(size).await;
+        }
+        if is_wanted("postgres") {
+            postgres::against_bare_inserts(size).await;
         }
         if is_wanted("session") {
             session::one_hot_class(size).await;

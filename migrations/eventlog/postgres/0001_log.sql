@@ -196,6 +196,7 @@ COMMENT ON COLUMN event_json.append_end IS 'The position of the last fact that w
 COMMENT ON COLUMN event_json.stream IS 'The aggregate that it happened to, as category-uuid.';
 COMMENT ON COLUMN event_json.category IS 'The kind of aggregate.';
 COMMENT ON COLUMN event_json.revision IS 'Its number in the stream, from 0, without gaps.';
+COMMENT ON COLUMN event_json.event_id IS 'Its id, the same on each retry of its command.';
 COMMENT ON COLUMN event_json.name IS 'What happened, as aggregate.event.';
 COMMENT ON COLUMN event_json.schema IS 'The version of the payload''s shape.';
 COMMENT ON COLUMN event_json.accepted_at IS 'When its command was accepted.';

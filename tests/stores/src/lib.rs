@@ -18,7 +18,7 @@ use std::io::Write as _;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-pub use server::{OwnPostgres, own_postgres};
+pub use server::{Server, server};
 
 const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";
 const REDIS: &str = "HOLDFAST_TEST_REDIS_URL";

@@ -1,119 +1,150 @@
-//! A PostgreSQL of one test's own, which it may kill, pause and start again.
+//! A PostgreSQL server that a test may kill, pause and start again: its own folder, its own port of
+//! the loopback, an ordinary user, gone when the test is over.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::{POSTGRES, address, left_out, unique};
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
 
-/// A server that nobody else uses. Gone with this value.
+use crate::{exercised, left_out};
+
+/// How long a server may take to start, also after a crash.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server of its own.
 #[derive(Debug)]
-pub struct OwnPostgres {
+pub struct Server {
+    programs: PathBuf,
     folder: PathBuf,
-    url: String,
+    password: String,
+    port: u16,
+    process: Child,
 }
 
-/// Starts one, for a suite; none when tests are given no PostgreSQL at all.
+/// Starts one for a suite; none where PostgreSQL is not installed.
 ///
 /// # Panics
-/// When a server that was started says nothing of its address.
-pub fn own_postgres(suite: &str) -> Option<OwnPostgres> {
-    address(POSTGRES, "postgres", suite)?;
-    let folder = std::env::temp_dir().join(unique("holdfast_postgres_"));
-    // Redis is not wanted, and not started where an address is given.
-    let started = Command::new(script())
-        .arg("start")
-        .arg(&folder)
-        .env_remove(POSTGRES)
-        .env(crate::REDIS, "redis://nowhere")
+/// When it is installed and does not start.
+pub async fn server(suite: &str) -> Option<Server> {
+    let Some(programs) = programs() else {
+        left_out("postgres", suite, "initdb is not installed");
+        return None;
+    };
+    exercised("postgres", suite);
+    let folder = std::env::temp_dir().join(format!("holdfast-{}", Uuid::new_v4().simple()));
+    fs::create_dir(&folder).unwrap();
+    let password = Uuid::new_v4().simple().to_string();
+    fs::write(folder.join("password"), &password).unwrap();
+    if is_root() {
+        let given = Command::new("chown").args(["-R", "postgres:"]).arg(&folder).status().unwrap();
+        assert!(given.success());
+    }
+    let made = as_ordinary(&programs.join("initdb"))
+        .arg("--pgdata")
+        .arg(folder.join("data"))
+        .args(["--username=holdfast", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
+        .arg("--pwfile")
+        .arg(folder.join("password"))
         .output()
         .unwrap();
-    if !started.status.success() {
-        left_out("postgres", suite, &String::from_utf8_lossy(&started.stderr));
-        return None;
-    }
-    let env = std::fs::read_to_string(folder.join("env")).unwrap();
-    let url = env.lines().find_map(|line| line.split_once('=')).unwrap().1.to_owned();
-    Some(OwnPostgres { folder, url })
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = run(&programs, &folder, port);
+    let mut server = Server { programs, folder, password, port, process };
+    server.answers().await;
+    Some(server)
 }
 
-impl OwnPostgres {
-    /// The address of its database, of which the test may use the schema `public`.
-    pub fn url(&self) -> &str {
-        &self.url
+impl Server {
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("postgres://holdfast:{}@127.0.0.1:{}/postgres", self.password, self.port)
     }
 
-    /// Ends it at once, with everything that it was doing.
+    /// Ends it without a word, as a loss of power would.
     ///
     /// # Panics
-    /// When it does not run.
-    pub fn kill(&self) {
-        self.signal("KILL");
-        std::fs::remove_file(self.data().join("postmaster.pid")).unwrap();
+    /// When it had ended before.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
-    /// Starts it again, on the same port.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn start_again(&self) {
-        let line = std::fs::read_to_string(self.data().join("postmaster.opts")).unwrap();
-        let mut words = line.split_whitespace().map(|word| word.trim_matches('"'));
-        let programs = Path::new(words.next().unwrap()).parent().unwrap();
-        let port = words.skip_while(|word| *word != "-p").nth(1).unwrap();
-        let mut command = as_its_user(&programs.join("pg_ctl"));
-        command.args(["start", "--wait", "--silent"]).arg("--pgdata").arg(self.data());
-        command.arg(format!("--options=-p {port}"));
-        command.arg("--log").arg(self.folder.join("postgres/server.log"));
-        assert!(command.status().unwrap().success(), "it does not start again");
+    /// Starts it again after a kill, and waits until it answers.
+    pub async fn restart(&mut self) {
+        self.process = run(&self.programs, &self.folder, self.port);
+        self.answers().await;
     }
 
-    /// Stops all of it where it is: connections stay, and nothing answers.
+    /// Lets it, and each of its sessions, stand still.
     pub fn pause(&self) {
-        self.signal("STOP");
+        signal("-STOP", &self.processes());
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.signal("CONT");
+        signal("-CONT", &self.processes());
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.join("postgres/data")
-    }
-
-    /// The first process first, so that it starts no others meanwhile.
-    fn signal(&self, name: &str) {
-        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let first = file.lines().next().unwrap().to_owned();
-        let send = |pids: &[String]| {
-            if !pids.is_empty() {
-                // One that ended by itself meanwhile is no matter.
-                drop(Command::new("kill").arg(format!("-{name}")).args(pids).output().unwrap());
+    /// The server's process, and those of its sessions.
+    fn processes(&self) -> Vec<String> {
+        let server = self.process.id().to_string();
+        let mut all = vec![server.clone()];
+        for entry in fs::read_dir("/proc").unwrap() {
+            let path = entry.unwrap().path();
+            let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+            if parent == Some(server.as_str()) {
+                all.extend(path.file_name().map(|pid| pid.to_string_lossy().into_owned()));
             }
-        };
-        let children = children_of(&first);
-        send(&[first]);
-        send(&children);
-    }
-}
-
-impl Drop for OwnPostgres {
-    fn drop(&mut self) {
-        if self.data().join("postmaster.pid").exists() {
-            self.resume();
         }
-        drop(Command::new(script()).arg("stop").arg(&self.folder).output());
+        all
+    }
+
+    async fn answers(&mut self) {
+        let began = Instant::now();
+        while PgConnection::connect(&self.url()).await.is_err() {
+            // Sessions of a killed server may still hold its memory; then the next one ends at once.
+            if self.process.try_wait().unwrap().is_some() {
+                self.process = run(&self.programs, &self.folder, self.port);
+            }
+            let told = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(began.elapsed() < PATIENCE, "the server does not start: {}", told());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/services")
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.resume();
+        // It may have been killed already.
+        let _ended = self.process.kill();
+        let _waited = self.process.wait();
+        let _removed = fs::remove_dir_all(&self.folder);
+    }
 }
 
-/// The server refuses to run as root, and so runs as its package's user.
-fn as_its_user(program: &Path) -> Command {
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+fn run(programs: &Path, folder: &Path, port: u16) -> Child {
+    let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    as_ordinary(&programs.join("postgres"))
+        .arg("-D")
+        .arg(folder.join("data"))
+        .args(["-p", &port.to_string()])
+        .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Neither program runs as root.
+fn as_ordinary(program: &Path) -> Command {
+    if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
@@ -121,17 +152,20 @@ fn as_its_user(program: &Path) -> Command {
     command
 }
 
-/// The processes that a process started.
-fn children_of(pid: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        // It may be gone already.
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // After the name, which may hold anything: the state, then the parent.
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
-        if parent == Some(pid) {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
+}
+
+/// Debian keeps them out of the path, by version; the newest counts.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let named = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.map(|entry| entry.path()).max_by_key(|path| named(path))?;
+    Some(newest.join("bin")).filter(|programs| programs.join("initdb").exists())
+}
+
+fn signal(which: &str, processes: &[String]) {
+    // One that has ended meanwhile is no reason to fail.
+    let _some_gone = Command::new("kill").arg(which).args(processes).stderr(Stdio::null()).status();
 }

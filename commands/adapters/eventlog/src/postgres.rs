@@ -5,6 +5,7 @@
 //! A server that goes away poisons nothing: what was not written is refused, what may have been is
 //! looked up, and once there is a server again, perhaps another one, the log goes on by itself.
 
+mod clock;
 mod connect;
 mod follow;
 mod lists;
@@ -24,7 +25,8 @@ use holdfast_domain::log::{
     AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Hash, LogHead,
     Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent, StreamId,
 };
-use holdfast_postgres::{Address, PATIENCE};
+pub use holdfast_postgres::Address;
+use holdfast_postgres::PATIENCE;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 

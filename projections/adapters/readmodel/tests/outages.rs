@@ -19,7 +19,7 @@ use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::{MemoryReadStore, PostgresReadStore};
-use holdfast_test_stores::{own_postgres, postgres};
+use holdfast_test_stores::{postgres, server};
 use tokio_util::sync::CancellationToken;
 
 use line::Line;
@@ -119,7 +119,7 @@ async fn caught_up(feed: &MemoryFeed, reader: &Reader) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_go_on_by_themselves_after_their_server_was_killed_and_after_it_stood_still() {
-    let Some(server) = own_postgres("views over a server that dies") else { return };
+    let Some(mut server) = server("views over a server that dies").await else { return };
     let events = history(31, 1_500);
     let whole = MemoryFeed::new(events.clone());
     let undisturbed: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
@@ -163,7 +163,7 @@ async fn views_go_on_by_themselves_after_their_server_was_killed_and_after_it_st
             assert!(matches!(asked, Err(StoreError::Unavailable(_))), "{asked:?}");
             assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
             if again {
-                server.start_again();
+                server.restart().await;
             } else {
                 server.resume();
             }

@@ -101,6 +101,7 @@ async fn alone<S: Store>(store: &mut S, shared: &Shared, part: &mut Part<'_>, re
                     }
                 }
             } else {
+                let failure = if resolving { failure.after_a_lost_answer() } else { failure };
                 give_up(shared, std::slice::from_mut(part), &failure);
             }
         }
@@ -118,12 +119,10 @@ async fn singled<S: Store>(
     let part = std::slice::from_mut(part);
     if matches!(failure, Failure::Unclear(StoreError::Lost(_))) && !resolving {
         if let Err(again) = attempt(store, shared, part, true).await {
-            // It may stand since the first try, whatever the second one says.
-            let why = again.why().clone();
-            give_up(shared, part, &Failure::Unclear(why));
+            give_up(shared, part, &again.after_a_lost_answer());
         }
     } else if resolving {
-        give_up(shared, part, &Failure::Unclear(failure.why().clone()));
+        give_up(shared, part, &failure.after_a_lost_answer());
     } else {
         give_up(shared, part, &failure);
     }
@@ -133,6 +132,13 @@ impl Failure {
     fn why(&self) -> &StoreError {
         match self {
             Self::NotWritten(why) | Self::Unclear(why) => why,
+        }
+    }
+
+    /// It may stand since the first try, whatever the second one says.
+    fn after_a_lost_answer(self) -> Self {
+        match self {
+            Self::NotWritten(why) | Self::Unclear(why) => Self::Unclear(why),
         }
     }
 }

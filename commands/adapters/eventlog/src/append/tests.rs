@@ -217,6 +217,26 @@ async fn a_lost_answer_of_many_is_looked_up_for_each() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_that_cannot_be_looked_up_is_ambiguous_for_all() {
+    for fate in [Fate::StandsUnheard, Fate::LostUnheard] {
+        for size in [1_u128, 3] {
+            let rig = rig(&[&[fate][..], &[Fate::Busy; 50]].concat(), 0);
+            let appends: tokio::task::JoinSet<_> = (0..6_u128)
+                .map(|n| {
+                    let log = Arc::clone(&rig.log);
+                    async move { log.append((n * 10..n * 10 + size).map(batch).collect()).await }
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            rig.permits.add_permits(1_000);
+            let answers = appends.join_all().await.concat();
+            let ambiguous = |it: &Outcome| matches!(it, Err(AppendError::Ambiguous(_)));
+            assert!(answers.iter().all(ambiguous), "{fate:?} {answers:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_busy_store_is_unavailable_and_not_poisoned() {
     let rig = rig(&[Fate::Busy], 100);
     let answer = append(&rig, 0).await;

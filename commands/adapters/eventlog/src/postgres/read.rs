@@ -8,6 +8,7 @@ use holdfast_domain::ids::CommandId;
 use holdfast_domain::log::{
     AnsweredCommand, Hash, LogHead, Position, ReadError, Revision, StoredBatch, StoredEvent,
 };
+use holdfast_domain::time::Timestamp;
 use holdfast_postgres::Database;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
@@ -97,6 +98,13 @@ pub(super) async fn head(database: &Database) -> Result<LogHead, ReadError> {
     };
     let found = ask(database, sqlx::query(sql::END), head).await?.pop();
     found.ok_or_else(|| unavailable("the log has no tail"))
+}
+
+/// What the database's clock shows.
+pub(super) async fn clock(database: &Database) -> Result<Timestamp, ReadError> {
+    let question = sqlx::query(sql::CLOCK);
+    let shows = ask(database, question, |row| rows::instant(row, 0)).await?.pop();
+    shows.ok_or_else(|| unavailable("the database has no clock"))
 }
 
 pub(super) async fn hash_at(

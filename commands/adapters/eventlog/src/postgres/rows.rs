@@ -34,7 +34,7 @@ pub(super) fn epoch(row: &PgRow, column: usize) -> Result<Epoch, sqlx::Error> {
     row.try_get(column).map(Epoch::from_uuid)
 }
 
-fn instant(row: &PgRow, column: usize) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn instant(row: &PgRow, column: usize) -> Result<Timestamp, sqlx::Error> {
     row.try_get(column).map(Timestamp::from_micros)
 }
 

@@ -89,6 +89,9 @@ pub(super) const ANSWERED: &str =
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
      SELECT position, batch, hash FROM log_tail FOR UPDATE";
 
+/// Not the transaction's time: the moment at which it is looked at, in microseconds since 1970.
+pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
 pub(super) const HEADS: &str = "SELECT s.name, s.revision, s.hash \
      FROM unnest($1::text[]) AS wanted (name) JOIN stream s ON s.name = wanted.name";
 

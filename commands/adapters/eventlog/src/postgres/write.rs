@@ -256,3 +256,43 @@ impl Store for Writer {
         self.ended();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_test_stores::postgres;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_who_stands_still_with_the_tail_is_thrown_out_and_others_go_on() {
+        let Some(schema) = postgres("log, standstill").await else { return };
+        let address: Address = schema.url().parse().unwrap();
+        connect::migrate(&address).await.unwrap();
+        let sessions = connect::sessions(address);
+        let mut writers = Vec::new();
+        for _ in 0..2 {
+            writers.push(Writer::new(sessions.clone(), sessions.dial(DIAL).await.unwrap()));
+        }
+        let [paused, other] = &mut writers[..] else { panic!("two") };
+        let nothing = Wanted::default();
+        paused.begin(&nothing).await.unwrap();
+        // From here on it does nothing, as a process that was stopped.
+        let began = Instant::now();
+        let mut refused = 0;
+        while let Err(why) = other.begin(&nothing).await {
+            assert!(matches!(why, StoreError::Busy(_)), "{why:?}");
+            other.rollback().await;
+            refused += 1;
+            assert!(began.elapsed() < Duration::from_secs(6), "it is never thrown out");
+        }
+        assert!(refused >= 3, "told in time: {refused}");
+        assert!(began.elapsed() > Duration::from_secs(2), "a short pause is forgiven");
+        other.rollback().await;
+        // It is told when it goes on, and begins anew.
+        let late = paused.commit().await;
+        assert!(matches!(late, Err(StoreError::Lost(_))), "{late:?}");
+        paused.rollback().await;
+        paused.begin(&nothing).await.unwrap();
+        paused.commit().await.unwrap();
+    }
+}
