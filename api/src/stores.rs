@@ -185,16 +185,18 @@ async fn open_log(
     match &config.log {
         LogStore::Memory => {
             let log = Arc::new(MemoryLog::new(Epoch::from_uuid(SystemIds.fresh())));
-            Ok(over(Arc::clone(&log) as _, log, None))
+            Ok(over(Arc::<MemoryLog>::clone(&log), log, None))
         }
         LogStore::Sqlite(folder) => {
             let log = SqliteLog::open(folder, runtime).await?;
-            Ok(over(Arc::clone(&log) as _, Arc::clone(&log) as _, Some(Writer::Sqlite(log))))
+            let writer = Some(Writer::Sqlite(Arc::clone(&log)));
+            Ok(over(Arc::<SqliteLog>::clone(&log), log, writer))
         }
         LogStore::Postgres(url) => {
             let log = PostgresLog::open(&postgres_at(url)?, runtime).await?;
             let writer = Some(Writer::Postgres(Arc::clone(&log)));
-            let stores = over(Arc::clone(&log) as _, Arc::clone(&log) as _, writer);
+            let stores =
+                over(Arc::<PostgresLog>::clone(&log), Arc::<PostgresLog>::clone(&log), writer);
             Ok(Stores { clock: Some(log), ..stores })
         }
         LogStore::KurrentDb(_) => Err(StoresError::Unread(ReadError::Unavailable(String::new()))),

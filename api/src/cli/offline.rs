@@ -90,11 +90,13 @@ pub async fn log(config: &Config) -> Result<Opened<dyn Feed>, Failure> {
     match &config.log {
         LogStore::Sqlite(folder) => {
             let log = Arc::new(SqliteLogReader::open(folder).await?);
-            Ok(Opened::new(Arc::clone(&log) as _, async move { log.close().await }))
+            let port: Arc<dyn Feed> = Arc::<SqliteLogReader>::clone(&log);
+            Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::Postgres(url) => {
             let log = Arc::new(PostgresLogReader::open(&postgres_at(url)?).await?);
-            Ok(Opened::new(Arc::clone(&log) as _, async move { log.close().await }))
+            let port: Arc<dyn Feed> = Arc::<PostgresLogReader>::clone(&log);
+            Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::KurrentDb(_) => Err(Failure::Usage("log-url: not yet".to_owned())),
         LogStore::Memory => Err(log_in_memory()),

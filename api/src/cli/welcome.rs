@@ -57,7 +57,10 @@ pub fn text(ready: &Ready<'_>) -> String {
         format!("  read models  {}", config.read.describe()),
         "  payments     simulator: the payment key says what happens, e.g. sim_approve_1"
             .to_owned(),
-        "  cache        in process".to_owned(),
+        match &config.redis {
+            Some(address) => format!("  cache        {address}, beside the one in process"),
+            None => "  cache        in process".to_owned(),
+        },
         format!("  look at      {url}/docs  /openapi.json  /metrics  /health/ready"),
     ];
     if config.test_clock.is_some() {
@@ -91,17 +94,20 @@ fn next(config: &Config, url: &str) -> Vec<String> {
         format!("  {}", hint::with_all(&seed, config)),
     ];
     let kept = config.log != LogStore::Memory;
-    lines.push(match kept {
-        true => format!("  {}", hint::with_stores("events tail -f", config)),
-        false => "  The log is in memory: no other process can read it.".to_owned(),
-    });
+    if kept {
+        lines.push(format!("  {}", hint::with_stores("events tail -f", config)));
+    } else {
+        lines.push("  The log is in memory: no other process can read it.".to_owned());
+    }
     for variable in hint::variables(config) {
         lines.push(format!("  (with {variable} set there as it is here)"));
     }
-    lines.push(match kept {
-        true => "  Ctrl-C stops the node; nothing that was acknowledged is lost.".to_owned(),
-        false => "  Ctrl-C stops the node, and everything is gone.".to_owned(),
-    });
+    let end = if kept {
+        "  Ctrl-C stops the node; nothing that was acknowledged is lost."
+    } else {
+        "  Ctrl-C stops the node, and everything is gone."
+    };
+    lines.push(end.to_owned());
     lines
 }
 
