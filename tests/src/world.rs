@@ -14,6 +14,7 @@ use holdfast_domain::ids::PrincipalId;
 use holdfast_domain::log::{Feed, Position};
 use holdfast_domain::time::Timestamp;
 use holdfast_gateways::simulator::{Movements, Simulator};
+use holdfast_projections::status::Source;
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
@@ -50,7 +51,7 @@ fn config(data: &TempDir, stores: &Stores, now: Timestamp) -> Config {
 async fn started(config: Config) -> Running {
     let running = App::start(config).await.unwrap();
     let mut status = running.state().node.reader.watch_status();
-    let ready = status.wait_for(|status| status.is_running() && status.building.is_empty());
+    let ready = status.wait_for(|status| status.is_running() && status.source == Source::Log);
     tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap().unwrap();
     running
 }
