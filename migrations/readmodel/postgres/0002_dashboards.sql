@@ -125,13 +125,13 @@ WHERE a.view = 'offerings';
 CREATE VIEW sessions AS
 SELECT s.id AS session_id, s.offering_id, s.resource_id,
        a.at AS starts_at, a.until AS ends_at, tstzrange(a.at, a.until) AS held, s.zone,
-       s.booking_closes_at, s.capacity, s.min_capacity, s.seats_taken, s.seats_held, s.seats_left, s.revision, a.position,
-       j.document
+       s.booking_closes_at, s.capacity, s.min_capacity, s.seats_taken, s.seats_held, s.seats_left,
+       s.revision, a.position, j.document
 FROM active_documents a
 CROSS JOIN LATERAL (SELECT readable_document(a.document) AS document OFFSET 0) j
 CROSS JOIN LATERAL jsonb_to_record(j.document) AS s (
-    id uuid, offering_id uuid, resource_id uuid, zone text, booking_closes_at timestamptz, capacity bigint, min_capacity bigint,
-    seats_taken bigint, seats_held bigint, seats_left bigint, revision bigint)
+    id uuid, offering_id uuid, resource_id uuid, zone text, booking_closes_at timestamptz,
+    capacity bigint, min_capacity bigint, seats_taken bigint, seats_held bigint, seats_left bigint, revision bigint)
 -- The view keeps its claims as well, as session/hold.
 WHERE a.view = 'sessions' AND strpos(a.key, '/') = 0;
 
