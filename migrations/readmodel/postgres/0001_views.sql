@@ -30,7 +30,8 @@ CREATE TABLE live (
 INSERT INTO live DEFAULT VALUES;
 
 -- "json" keeps the text as it was written, which "jsonb" does not: the same facts give the same
--- bytes in every store. Keys are ordered by their bytes, whatever the database's locale is.
+-- bytes in every store. Keys are ordered by their bytes, whatever the database's locale is. Most
+-- changes move no column of an index, and find room on the same page.
 CREATE TABLE documents (
     generation bigint NOT NULL,
     key        text   COLLATE "C" NOT NULL,
@@ -44,7 +45,7 @@ CREATE TABLE documents (
     at         timestamptz,
     until      timestamptz,
     PRIMARY KEY (generation, key)
-) WITH (fillfactor = 80); -- Most changes move no column of an index: room for them on the same page.
+) WITH (fillfactor = 80);
 
 -- Partial, so that documents nobody lists cost nothing.
 CREATE INDEX documents_at ON documents (generation, at, key) WHERE at IS NOT NULL;

@@ -1,5 +1,6 @@
 -- What dashboards and analysts may read: described in docs/operations/dashboards.md, and kept as it
--- is described. Each view shows the active generation only, and no parked key.
+-- is described. Each view shows the active generation only, and no parked key. Where a column comes
+-- from "at", an index finds the rows of a span of time; all others are read from each document.
 
 -- A NUL character is lawful in a JSON text and cannot stand in jsonb; here, and only here, it is
 -- shown as U+FFFD. A backslash that is itself escaped begins no escape.
@@ -12,7 +13,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 
 CREATE VIEW active_documents AS
-SELECT g.view, d.key, d.position, d.document
+SELECT g.view, d.key, d.position, d.at, d.until, d.document
 FROM generations g
 JOIN documents d ON d.generation = g.id
 WHERE g.state = 'active'
@@ -20,7 +21,8 @@ WHERE g.state = 'active'
 
 CREATE VIEW reservations AS
 SELECT r.id AS reservation_id, r.status, r.customer, r.provider, r.offering_id, r.resource_id,
-       r.session_id, r.party_size, tstzrange(r.starts_at, r.ends_at) AS booked, r.zone,
+       r.session_id, r.party_size, a.at AS starts_at, a.until AS ends_at,
+       tstzrange(a.at, a.until) AS booked, r.zone,
        r.hold_expires_at,
        (r.quote -> 'total' ->> 'amount')::bigint            AS total_minor,
        r.quote -> 'total' ->> 'currency'                    AS currency,
@@ -39,8 +41,8 @@ FROM active_documents a
 CROSS JOIN LATERAL (SELECT readable_document(a.document) AS document OFFSET 0) j
 CROSS JOIN LATERAL jsonb_to_record(j.document) AS r (
     id uuid, status text, customer uuid, provider uuid, offering_id uuid, resource_id uuid,
-    session_id uuid, party_size bigint, starts_at timestamptz, ends_at timestamptz, zone text,
-    hold_expires_at timestamptz, quote jsonb, payment jsonb, cancellation jsonb, revision bigint)
+    session_id uuid, party_size bigint, zone text, hold_expires_at timestamptz,
+    quote jsonb, payment jsonb, cancellation jsonb, revision bigint)
 WHERE a.view = 'reservations';
 
 CREATE VIEW payments AS
@@ -80,8 +82,8 @@ CROSS JOIN LATERAL jsonb_each(p.document -> 'refunds') f;
 
 CREATE VIEW calendar AS
 SELECT c.resource_id, c.hold_id, c.reservation_id, c.session_id, c.status,
-       tstzrange(c.starts_at, c.ends_at)         AS booked,
-       tstzrange(c.blocked_from, c.blocked_until) AS blocked,
+       tstzrange(c.starts_at, c.ends_at) AS booked,
+       a.at AS blocked_from, a.until AS blocked_until, tstzrange(a.at, a.until) AS blocked,
        c.weight, c.expires_at, c.pinned_until,
        CASE c.status WHEN 'held' THEN now() < c.expires_at
                      WHEN 'pinned' THEN now() < c.pinned_until
@@ -91,8 +93,8 @@ FROM active_documents a
 CROSS JOIN LATERAL (SELECT readable_document(a.document) AS document OFFSET 0) j
 CROSS JOIN LATERAL jsonb_to_record(j.document) AS c (
     resource_id uuid, hold_id uuid, reservation_id uuid, session_id uuid, status text,
-    starts_at timestamptz, ends_at timestamptz, blocked_from timestamptz,
-    blocked_until timestamptz, weight bigint, expires_at timestamptz, pinned_until timestamptz)
+    starts_at timestamptz, ends_at timestamptz, weight bigint, expires_at timestamptz,
+    pinned_until timestamptz)
 WHERE a.view = 'calendar';
 
 CREATE VIEW resources AS
@@ -122,24 +124,23 @@ WHERE a.view = 'offerings';
 
 CREATE VIEW sessions AS
 SELECT s.id AS session_id, s.offering_id, s.resource_id,
-       tstzrange(s.starts_at, s.ends_at) AS held, s.zone, s.booking_closes_at, s.capacity,
-       s.min_capacity, s.seats_taken, s.seats_held, s.seats_left, s.revision, a.position,
-       j.document
+       a.at AS starts_at, a.until AS ends_at, tstzrange(a.at, a.until) AS held, s.zone,
+       s.booking_closes_at, s.capacity, s.min_capacity, s.seats_taken, s.seats_held, s.seats_left,
+       s.revision, a.position, j.document
 FROM active_documents a
 CROSS JOIN LATERAL (SELECT readable_document(a.document) AS document OFFSET 0) j
 CROSS JOIN LATERAL jsonb_to_record(j.document) AS s (
-    id uuid, offering_id uuid, resource_id uuid, starts_at timestamptz, ends_at timestamptz,
-    zone text, booking_closes_at timestamptz, capacity bigint, min_capacity bigint,
-    seats_taken bigint, seats_held bigint, seats_left bigint, revision bigint)
+    id uuid, offering_id uuid, resource_id uuid, zone text, booking_closes_at timestamptz,
+    capacity bigint, min_capacity bigint, seats_taken bigint, seats_held bigint, seats_left bigint, revision bigint)
 -- The view keeps its claims as well, as session/hold.
 WHERE a.view = 'sessions' AND strpos(a.key, '/') = 0;
 
 CREATE VIEW due AS
-SELECT a.key, d.reservation_id, d.due_at, d.in_flight, d.open, a.position
+SELECT a.key, d.reservation_id, a.at AS due_at, d.in_flight, d.open, a.position
 FROM active_documents a
 CROSS JOIN LATERAL (SELECT readable_document(a.document) AS document OFFSET 0) j
 CROSS JOIN LATERAL jsonb_to_record(j.document) AS d (
-    reservation_id uuid, due_at timestamptz, in_flight boolean, open jsonb)
+    reservation_id uuid, in_flight boolean, open jsonb)
 WHERE a.view = 'due';
 
 CREATE VIEW projection_status AS

@@ -102,7 +102,7 @@ async fn reservations(store: &dyn ReadStore) -> Claim {
         line(&[who, what, when, sold, one.revision.to_string()])
     });
     let select = "SELECT reservation_id, status, customer, provider, offering_id, resource_id, \
-        session_id, micros(lower(booked)) AS a, micros(upper(booked)) AS b, zone, party_size, \
+        session_id, micros(lower(booked)) AS a, micros(ends_at) AS b, zone, party_size, \
         micros(hold_expires_at) AS c, total_minor, currency, revision FROM reservations";
     (select, sorted(lines))
 }
@@ -233,7 +233,7 @@ async fn sessions(store: &dyn ReadStore) -> Claim {
         let taken = line(&[one.seats_taken.to_string(), one.seats_held.to_string()]);
         line(&[one.id.to_string(), of, held, room, taken])
     });
-    let select = "SELECT session_id, offering_id, resource_id, micros(lower(held)) AS a, \
+    let select = "SELECT session_id, offering_id, resource_id, micros(starts_at) AS a, \
         micros(upper(held)) AS b, micros(booking_closes_at) AS c, capacity, min_capacity, \
         seats_left, seats_taken, seats_held FROM sessions";
     (select, sorted(lines))

@@ -10,16 +10,19 @@ mod stage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_domain::log::{Feed as _, Pending};
+use holdfast_domain::ids::Epoch;
+use holdfast_domain::log::{Feed as _, Hash, Pending, Position, Recorded};
 use holdfast_projections::document::Key;
-use holdfast_projections::ports::{Query, ReadStore, Retention, StoreError};
-use holdfast_projections::registry::{Alteration, GenerationId};
+use holdfast_projections::ports::{Page, Query, ReadStore, Retention, StoreError, Target};
+use holdfast_projections::registry::{Alteration, Checkpoint, GenerationId};
 use holdfast_projections::runner::Options;
 use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::{MemoryReadStore, PostgresReadStore};
 use holdfast_test_stores::{postgres, server};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use line::Line;
@@ -37,29 +40,29 @@ fn told<'a, T: 'a>(call: Pending<'a, Result<T, StoreError>>) -> Pending<'a, Opti
     Box::pin(async move { call.await.err() })
 }
 
+/// The first page that a store is given.
+fn first_page() -> Page {
+    let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+    Page {
+        target: Target::Live,
+        registry: 0,
+        expected: None,
+        next: Checkpoint { position: Position(1), epoch, hash: Hash::ZERO },
+        writes: vec![],
+        changes: vec![],
+        parked: vec![],
+    }
+}
+
 /// Every call of the port, with what became of it.
 async fn every_call(store: &PostgresReadStore) -> Vec<Option<StoreError>> {
     let some = GenerationId(1);
     let retention = Retention { positions: 1, age: None };
     let build = Alteration::Build { view: "v".to_owned(), version: 9 };
-    let next = holdfast_projections::registry::Checkpoint {
-        position: holdfast_domain::log::Position(1),
-        epoch: holdfast_domain::ids::Epoch::from_uuid(uuid::Uuid::from_u128(1)),
-        hash: holdfast_domain::log::Hash::ZERO,
-    };
-    let page = holdfast_projections::ports::Page {
-        target: holdfast_projections::ports::Target::Live,
-        registry: 0,
-        expected: None,
-        next,
-        writes: vec![],
-        changes: vec![],
-        parked: vec![],
-    };
     futures_util::future::join_all([
         told(store.registry()),
         told(store.alter(0, build)),
-        told(store.commit(page)),
+        told(store.commit(first_page())),
         told(store.load(some, vec![Key::new("a")])),
         told(store.parked()),
         told(store.document("v", Key::new("a"))),
@@ -99,6 +102,35 @@ async fn a_server_that_says_nothing_is_unavailable_soon_and_is_used_again_later(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_waits_is_given_up_soon_and_a_page_whose_answer_was_lost_counts_once() {
+    let Some(schema) = postgres("waiting").await else { return };
+    let store = PostgresReadStore::open(schema.url().parse().unwrap()).await.unwrap();
+    let mut locked = PgConnection::connect(schema.url()).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE live, documents, parked IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut locked).await.unwrap();
+    for _ in 0..2 {
+        let began = Instant::now();
+        let asked = tokio::join!(store.registry(), store.commit(first_page()), store.parked());
+        let unavailable = |told: Option<StoreError>| {
+            assert!(matches!(told, Some(StoreError::Unavailable(_))), "{told:?}");
+        };
+        unavailable(asked.0.err());
+        unavailable(asked.1.err());
+        unavailable(asked.2.err());
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        // It is there, so what may take long goes on.
+        let compare = store.compare(GenerationId(1), GenerationId(1));
+        assert!(tokio::time::timeout(SOON, compare).await.is_err());
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut locked).await.unwrap();
+    // Whether it was made in the end is decided by whoever comes first.
+    let again = store.commit(first_page()).await;
+    assert!(matches!(again, Ok(()) | Err(StoreError::Moved)), "{again:?}");
+    assert_eq!(store.registry().await.unwrap().live, Some(first_page().next));
+    assert_eq!(store.commit(first_page()).await, Err(StoreError::Moved));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_another_host_now_is_found() {
     let Some(schema) = postgres("failover").await else { return };
     let line = Line::to(place(schema.url()).to_owned()).await;
@@ -131,7 +163,7 @@ async fn views_go_on_by_themselves_after_their_server_was_killed_and_after_it_st
     let mut parts = (1..=5_usize).map(|part| {
         let index = |part: usize| ends.len().saturating_mul(part).div_euclid(5);
         let end = |part| index(part).checked_sub(1).and_then(|index| ends.get(index)).copied();
-        let within = |event: &&holdfast_domain::log::Recorded| {
+        let within = |event: &&Recorded| {
             end(part).is_some_and(|end| event.position <= end)
                 && end(part.saturating_sub(1)).is_none_or(|end| event.position > end)
         };
@@ -148,10 +180,7 @@ async fn views_go_on_by_themselves_after_their_server_was_killed_and_after_it_st
             // In the midst of a part, whose rest comes while it is away.
             feed.append(&parts.next().unwrap());
             let half = reader.status().position;
-            reader
-                .wait_for(holdfast_domain::log::Position(half.0 + 1), stage::patience())
-                .await
-                .unwrap();
+            reader.wait_for(Position(half.0 + 1), stage::patience()).await.unwrap();
             if again {
                 server.kill();
             } else {
