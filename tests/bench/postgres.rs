@@ -70,7 +70,7 @@ struct Stream {
 }
 
 #[derive(FromRow)]
-struct Event {
+struct Fact {
     position: i64,
     stream: i64,
     revision: i64,
@@ -99,13 +99,20 @@ struct Answer {
 async fn bare_insert(log: &Schema) -> u64 {
     let mut source = PgConnection::connect(log.url()).await.unwrap();
     let streams: Vec<Stream> = rows(&mut source, "SELECT * FROM stream ORDER BY id").await;
-    let events: Vec<Event> = rows(&mut source, "SELECT * FROM event ORDER BY position").await;
+    let events: Vec<Fact> = rows(&mut source, "SELECT * FROM event ORDER BY position").await;
     let answers: Vec<Answer> = rows(&mut source, "SELECT * FROM command ORDER BY position").await;
     source.close().await.unwrap();
     let schema = postgres("bench of appends, reference").await.unwrap();
     let mut bare = PgConnection::connect(schema.url()).await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut bare).await.unwrap();
     let began = Instant::now();
+    insert(&mut bare, &streams, &events, &answers).await;
+    let took = began.elapsed();
+    bare.close().await.unwrap();
+    rate(u64::try_from(events.len()).unwrap(), took)
+}
+
+async fn insert(bare: &mut PgConnection, streams: &[Stream], events: &[Fact], answers: &[Answer]) {
     let pages = streams.chunks(BARE).zip(events.chunks(BARE)).zip(answers.chunks(BARE));
     for ((streams, events), answers) in pages {
         let mut transaction = bare.begin().await.unwrap();
@@ -114,9 +121,6 @@ async fn bare_insert(log: &Schema) -> u64 {
         insert_answers(&mut transaction, answers).await;
         transaction.commit().await.unwrap();
     }
-    let took = began.elapsed();
-    bare.close().await.unwrap();
-    rate(u64::try_from(events.len()).unwrap(), took)
 }
 
 async fn rows<T>(source: &mut PgConnection, question: &'static str) -> Vec<T>
@@ -144,7 +148,7 @@ async fn insert_streams(bare: &mut PgConnection, rows: &[Stream]) {
     .unwrap();
 }
 
-async fn insert_events(bare: &mut PgConnection, rows: &[Event]) {
+async fn insert_events(bare: &mut PgConnection, rows: &[Fact]) {
     sqlx::query(
         "INSERT INTO event (position, stream, revision, append_end, accepted_at_us, event_id, \
          schema, name, metadata, payload, hash) SELECT * FROM unnest($1::bigint[], $2::bigint[], \

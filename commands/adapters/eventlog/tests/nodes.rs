@@ -73,11 +73,16 @@ async fn shared(log: &(impl EventLog + ?Sized), by: u128) {
 
 const TOTAL: u128 = WRITERS * (APPENDS + APPENDS.div_ceil(5));
 
-/// Reads on from its checkpoint, and never looks back.
-async fn follow(feed: &impl Feed) -> Vec<Recorded> {
+/// Reads on from its checkpoint, and never looks back, until it has seen everything or nobody writes.
+async fn follow(feed: &impl Feed, writers: &mut JoinSet<()>) -> Vec<Recorded> {
     let (mut seen, mut at) = (Vec::new(), Position::START);
     while seen.len() < usize::try_from(TOTAL).unwrap() {
-        feed.changed(at).await;
+        while let Some(ended) = writers.try_join_next() {
+            ended.unwrap();
+        }
+        let patience = Duration::from_secs(10);
+        let moved = tokio::time::timeout(patience, feed.changed(at)).await;
+        assert!(moved.is_ok(), "{} of {TOTAL} were seen", seen.len());
         let page = feed.page(at, 7).await.unwrap();
         at = page.last().map_or(at, |last| last.position);
         seen.extend(page);
@@ -114,7 +119,7 @@ async fn a_reader_misses_nothing_however_slowly_commits_end() {
         writers.spawn(busy(Arc::clone(log), writer));
     }
     // The third node writes nothing: it hears of everything from others.
-    let seen = follow(&*nodes[2]).await;
+    let seen = follow(&*nodes[2], &mut writers).await;
     while let Some(ended) = writers.join_next().await {
         ended.unwrap();
     }
@@ -134,7 +139,7 @@ async fn the_same_holds_of_the_embedded_log() {
     for writer in 0..WRITERS {
         writers.spawn(busy(Arc::clone(&log), writer));
     }
-    let seen = follow(&*log).await;
+    let seen = follow(&*log, &mut writers).await;
     while let Some(ended) = writers.join_next().await {
         ended.unwrap();
     }
