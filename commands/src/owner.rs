@@ -133,6 +133,8 @@ impl Owner {
             if !unjudged.is_empty() {
                 stale.extend(unjudged);
                 deferred.push_back(entry);
+                // An accepted decision has moved the states on, and will be taken again.
+                moved |= matches!(verdict.then, Then::Append(_));
                 continue;
             }
             match verdict.then {

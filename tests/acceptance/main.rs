@@ -19,6 +19,7 @@ mod guards;
 mod holds;
 mod junk;
 mod keys;
+mod nodes;
 mod pages;
 mod parties;
 mod payment_keys;
@@ -27,3 +28,6 @@ mod readiness;
 mod rebuild;
 mod reviews;
 mod roles;
+#[allow(dead_code, clippy::allow_attributes, reason = "other tests use the rest of it")]
+#[path = "../support/socket.rs"]
+mod socket;

@@ -122,6 +122,16 @@ impl Ask<'_> {
 }
 
 impl Caller {
+    /// Somebody with this token, who talks over this wire.
+    pub const fn with_token(id: PrincipalId, token: String, wire: Arc<Wire>) -> Self {
+        Self { id, token: Some(token), wire }
+    }
+
+    /// The token, if there is one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// A request by this caller.
     pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
         let (path, headers) = (path.to_owned(), vec![]);

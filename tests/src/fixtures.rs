@@ -64,6 +64,20 @@ impl Caller {
         id
     }
 
+    /// Becomes M1: Monday 10-12 and 14-18, Wednesday 13-17, in Seoul.
+    pub async fn mentors(self) -> Mentor {
+        let caller = self;
+        let week = [
+            hours("mon", "10:00", "12:00"),
+            hours("mon", "14:00", "18:00"),
+            hours("wed", "13:00", "17:00"),
+        ];
+        let resource = caller.opens("Asia/Seoul", &week).await;
+        let o60 = caller.offers(&slot_offering(&resource, 60, 50_000)).await;
+        let o30 = caller.offers(&slot_offering(&resource, 30, 30_000)).await;
+        Mentor { caller, resource, o60, o30 }
+    }
+
     /// Puts a date of a class on the calendar.
     pub async fn schedules(&self, offering: &str, session: &Value) -> Class {
         let path = format!("/v1/offerings/{offering}/sessions");
@@ -75,16 +89,7 @@ impl Caller {
 impl World {
     /// M1: Monday 10-12 and 14-18, Wednesday 13-17, in Seoul.
     pub async fn mentor(&self) -> Mentor {
-        let caller = self.provider(1);
-        let week = [
-            hours("mon", "10:00", "12:00"),
-            hours("mon", "14:00", "18:00"),
-            hours("wed", "13:00", "17:00"),
-        ];
-        let resource = caller.opens("Asia/Seoul", &week).await;
-        let o60 = caller.offers(&slot_offering(&resource, 60, 50_000)).await;
-        let o30 = caller.offers(&slot_offering(&resource, 30, 30_000)).await;
-        Mentor { caller, resource, o60, o30 }
+        self.provider(1).mentors().await
     }
 
     /// L1 with C1 and S1.
