@@ -3,5 +3,5 @@
 mod judge;
 mod prepare;
 
-pub(crate) use judge::{Judge, Outcome, Written, suspects, wanted};
+pub(crate) use judge::{Judge, Outcome, Written, base, suspects, wanted};
 pub(crate) use prepare::{EVENTS_MAX, Prepared, PreparedWrite, prepare};

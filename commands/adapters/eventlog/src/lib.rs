@@ -12,6 +12,8 @@ pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod export;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 mod memory;
 pub mod sqlite;
 mod store;
@@ -19,5 +21,7 @@ pub mod verify;
 pub mod walk;
 
 pub use append::{LogStats, SIZE_BOUNDS};
+#[cfg(feature = "kurrentdb")]
+pub use kurrentdb::{AddressError, KurrentLog};
 pub use memory::MemoryLog;
 pub use sqlite::{OpenError, Renewal, SqliteLog, SqliteLogReader};

@@ -247,10 +247,14 @@ impl<'a> Judge<'a> {
 
 /// An expectation upon a batch of the same group that did not write.
 #[derive(Debug)]
-struct Unmet;
+pub(crate) struct Unmet;
 
 /// The head that an expectation names; none is no stream.
-fn base(stream: StreamId, expected: Expected, written: &Written) -> Result<Option<Head>, Unmet> {
+pub(crate) fn base(
+    stream: StreamId,
+    expected: Expected,
+    written: &Written,
+) -> Result<Option<Head>, Unmet> {
     match expected {
         Expected::NoStream => Ok(None),
         Expected::Head(head) => Ok(Some(head)),
