@@ -5,11 +5,11 @@
 #![warn(missing_docs)]
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
+    clippy::result_large_err,
     reason = "furnishing of tests fails by panicking"
 )]
 

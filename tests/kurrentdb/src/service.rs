@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures_util::stream::BoxStream;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tonic::codec::ProstCodec;
@@ -33,7 +32,6 @@ pub(crate) struct Service {
 }
 
 type Answer<T> = Result<tonic::Response<T>, Status>;
-type Answers = BoxStream<'static, Result<ReadResp, Status>>;
 
 fn grpc<E, D>() -> Grpc<ProstCodec<E, D>>
 where
@@ -54,14 +52,14 @@ impl Service {
                 let append =
                     service_fn(move |request: tonic::Request<tonic::Streaming<AppendReq>>| {
                         let this = self.clone();
-                        async move { this.append(request).await as Answer<AppendResp> }
+                        async move { this.append(request).await }
                     });
                 grpc::<AppendResp, AppendReq>().client_streaming(append, request).await
             }
             ("/event_store.client.streams.Streams/Read", _) => {
                 let read = service_fn(move |request: tonic::Request<ReadReq>| {
                     let this = self.clone();
-                    async move { this.read(request).await as Answer<Answers> }
+                    async move { this.read(request).await }
                 });
                 grpc::<ReadResp, ReadReq>().server_streaming(read, request).await
             }
@@ -73,21 +71,21 @@ impl Service {
                 let for_ever = method == "Tombstone";
                 let remove = service_fn(move |request: tonic::Request<RemoveReq>| {
                     let this = self.clone();
-                    async move { this.remove(request, for_ever).await as Answer<RemoveResp> }
+                    async move { this.remove(request, for_ever).await }
                 });
                 grpc::<RemoveResp, RemoveReq>().unary(remove, request).await
             }
             ("/event_store.client.server_features.ServerFeatures/GetSupportedMethods", _) => {
                 let features = service_fn(move |_: tonic::Request<Empty>| {
                     let this = self.clone();
-                    async move { this.features().await as Answer<SupportedMethods> }
+                    async move { this.features().await }
                 });
                 grpc::<SupportedMethods, Empty>().unary(features, request).await
             }
             ("/event_store.client.gossip.Gossip/Read", _) => {
                 let gossip = service_fn(move |_: tonic::Request<Empty>| {
                     let this = self.clone();
-                    async move { this.gossip().await as Answer<ClusterInfo> }
+                    async move { this.gossip().await }
                 });
                 grpc::<ClusterInfo, Empty>().unary(gossip, request).await
             }

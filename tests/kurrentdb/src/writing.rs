@@ -68,11 +68,11 @@ impl Service {
         match fault {
             Some(Fault::CutAfter) => {
                 self.cut.connection();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Some(Fault::DiesAfter) => {
                 self.cut.node();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Some(Fault::Slow(by)) => tokio::time::sleep(by).await,
             Some(Fault::CutBefore | Fault::DiesBefore | Fault::Resigns | Fault::Unavailable)

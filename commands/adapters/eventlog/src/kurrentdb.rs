@@ -72,9 +72,30 @@ impl KurrentLog {
     /// yet. Does not wait for the cluster: until it can be reached, reads and appends say that it is
     /// unavailable. Its tasks run on `handle`.
     pub fn open(address: &str, if_new: Epoch, handle: &Handle) -> Result<Arc<Self>, AddressError> {
+        Self::opened(address, "", if_new, handle)
+    }
+
+    /// Like [`KurrentLog::open`], in a part of the cluster of its own: its streams' names begin with
+    /// `prefix`. For tests, which share a server.
+    #[cfg(feature = "conformance")]
+    pub fn open_within(
+        address: &str,
+        prefix: &str,
+        if_new: Epoch,
+        handle: &Handle,
+    ) -> Result<Arc<Self>, AddressError> {
+        Self::opened(address, prefix, if_new, handle)
+    }
+
+    fn opened(
+        address: &str,
+        prefix: &str,
+        if_new: Epoch,
+        handle: &Handle,
+    ) -> Result<Arc<Self>, AddressError> {
         let address = Address::parse(address)?;
         let core = Arc::new(Core {
-            link: Link::new(address, handle.clone()),
+            link: Link::new(address, prefix, handle.clone()),
             epoch: OnceCell::new(),
             if_new,
             head: watch::Sender::new(Position::START),

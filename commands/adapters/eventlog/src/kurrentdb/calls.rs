@@ -5,8 +5,9 @@ use eventstore::{
     ReadStreamOptions, RecordedEvent, StreamPosition, StreamState, SubscribeToAllOptions,
     Subscription, SubscriptionFilter,
 };
-use holdfast_domain::log::{Category, Position, Revision};
+use holdfast_domain::log::{Category, Position, ReadError, Revision};
 
+use super::envelope::{self, Found};
 use super::link::{Failure, Link};
 
 /// Where a read of everything begins.
@@ -22,13 +23,6 @@ pub(super) enum Along {
     End,
 }
 
-/// The events of aggregates and nothing else: not the server's, not remembered answers.
-fn ours() -> SubscriptionFilter {
-    Category::ALL.iter().fold(SubscriptionFilter::on_stream_name(), |filter, category| {
-        filter.add_prefix(format!("{}-", category.name()))
-    })
-}
-
 const fn place(position: Position) -> Place {
     Place { commit: position.0, prepare: position.0 }
 }
@@ -42,6 +36,22 @@ async fn all(mut read: ReadStream) -> eventstore::Result<Vec<RecordedEvent>> {
 }
 
 impl Link {
+    fn named(&self, stream: &str) -> String {
+        format!("{}{stream}", self.prefix)
+    }
+
+    /// The events of aggregates and nothing else: not the server's, not remembered answers.
+    fn ours(&self) -> SubscriptionFilter {
+        Category::ALL.iter().fold(SubscriptionFilter::on_stream_name(), |filter, category| {
+            filter.add_prefix(self.named(&format!("{}-", category.name())))
+        })
+    }
+
+    /// Opens an event that was read.
+    pub(super) fn open(&self, recorded: RecordedEvent) -> Result<Found, ReadError> {
+        envelope::open(&self.prefix, recorded)
+    }
+
     /// Appends under an exact expectation; answers the position of the write.
     pub(super) async fn append(
         &self,
@@ -51,9 +61,10 @@ impl Link {
     ) -> Result<Position, Failure> {
         let state = base.map_or(StreamState::NoStream, |base| StreamState::StreamRevision(base.0));
         let options = AppendToStreamOptions::default().stream_state(state);
+        let stream = &self.named(stream);
         let written = self.ask(|client| {
             let (options, events) = (options.clone(), events.to_vec());
-            async move { client.append_to_stream(stream, &options, events).await }
+            async move { client.append_to_stream(stream.as_str(), &options, events).await }
         });
         Ok(Position(written.await?.position.prepare))
     }
@@ -84,9 +95,10 @@ impl Link {
         stream: &str,
         options: ReadStreamOptions,
     ) -> Result<Vec<RecordedEvent>, Failure> {
+        let stream = &self.named(stream);
         let read = self.ask(|client| {
             let options = options.clone();
-            async move { all(client.read_stream(stream, &options).await?).await }
+            async move { all(client.read_stream(stream.as_str(), &options).await?).await }
         });
         match read.await {
             Err(Failure::Missing) => Ok(Vec::new()),
@@ -100,7 +112,7 @@ impl Link {
         along: Along,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Failure> {
-        let options = ReadAllOptions::default().filter(ours());
+        let options = ReadAllOptions::default().filter(self.ours());
         let options = match along {
             // The place itself is part of a read that goes forwards.
             Along::After(Position::START) => {
@@ -143,7 +155,7 @@ impl Link {
         } else {
             StreamPosition::Position(place(after))
         };
-        let options = SubscribeToAllOptions::default().filter(ours()).position(from);
+        let options = SubscribeToAllOptions::default().filter(self.ours()).position(from);
         let (generation, client) = self.client().await;
         Some((generation, client.ok()?.subscribe_to_all(&options).await))
     }

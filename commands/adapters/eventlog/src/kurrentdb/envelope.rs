@@ -127,7 +127,7 @@ impl Found {
 
 /// Opens an event.
 #[expect(clippy::needless_pass_by_value, reason = "it maps over what a read gives out")]
-pub(super) fn open(recorded: RecordedEvent) -> Result<Found, ReadError> {
+pub(super) fn open(prefix: &str, recorded: RecordedEvent) -> Result<Found, ReadError> {
     // The place of the event's own record: one event, one position, rising with the log.
     let position = Position(recorded.position.prepare);
     let malformed = |why: String| ReadError::Malformed { position, why };
@@ -139,9 +139,10 @@ pub(super) fn open(recorded: RecordedEvent) -> Result<Found, ReadError> {
     let hash = hash(&envelope.hash).ok_or_else(|| malformed("its hash is none".to_owned()))?;
     let named: Named = serde_json::from_str(&envelope.metadata)
         .map_err(|why| malformed(format!("metadata: {why}")))?;
+    let stream = recorded.stream_id();
     let left = envelope.count.checked_sub(envelope.ordinal.saturating_add(1));
     let event = StoredEvent {
-        stream: recorded.stream_id().to_owned(),
+        stream: stream.strip_prefix(prefix).unwrap_or(stream).to_owned(),
         revision: Revision(recorded.revision),
         position,
         append_end: position,

@@ -4,7 +4,7 @@
 use holdfast_domain::log::{Hash, Position, ReadError, Revision, StoredEvent};
 
 use super::calls::Along;
-use super::envelope::{Found, open};
+use super::envelope::Found;
 use super::{Core, PAGE};
 
 impl Core {
@@ -23,7 +23,11 @@ impl Core {
             let read = self.link.read_all(Along::After(at), wanted).await;
             let read = read.map_err(|why| ReadError::Unavailable(why.why()))?;
             let came = read.len();
-            found.extend(read.into_iter().map(open).collect::<Result<Vec<_>, _>>()?);
+            found.extend(
+                read.into_iter()
+                    .map(|recorded| self.link.open(recorded))
+                    .collect::<Result<Vec<_>, _>>()?,
+            );
             at = found.last().map_or(at, |last| last.event.position);
             missing = match (limit.saturating_sub(found.len()), found.last()) {
                 (0, Some(last)) => usize::try_from(last.left).unwrap_or(0),
@@ -56,7 +60,11 @@ impl Core {
             let read = self.link.read(stream, next, wanted).await;
             let read = read.map_err(|why| ReadError::Unavailable(why.why()))?;
             let came = read.len();
-            found.extend(read.into_iter().map(open).collect::<Result<Vec<_>, _>>()?);
+            found.extend(
+                read.into_iter()
+                    .map(|recorded| self.link.open(recorded))
+                    .collect::<Result<Vec<_>, _>>()?,
+            );
             missing = match (limit.saturating_sub(found.len()), found.last()) {
                 (0, Some(last)) => usize::try_from(last.left).unwrap_or(0),
                 (more, _) if came == wanted => more,
@@ -76,7 +84,7 @@ impl Core {
         if let Ok(read) = self.link.read_all(Along::At(position), 1).await
             && let Some(there) = read.into_iter().find(|it| it.position.prepare == position.0)
         {
-            return Ok(Some(open(there)?.event.hash));
+            return Ok(Some(self.link.open(there)?.event.hash));
         }
         // A read may begin only where an event stands: so look from the end towards the position.
         let mut along = Along::End;
@@ -84,7 +92,7 @@ impl Core {
             let read = self.link.read_all(along, PAGE).await.map_err(unavailable)?;
             let last = read.last().map(|last| Position(last.position.prepare));
             if let Some(there) = read.into_iter().find(|it| it.position.prepare <= position.0) {
-                return Ok(Some(open(there)?.event.hash));
+                return Ok(Some(self.link.open(there)?.event.hash));
             }
             let Some(last) = last else { return Ok(None) };
             along = Along::Before(last);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Core;
 use super::calls::Along;
-use super::envelope::{Found, open, wire_id};
+use super::envelope::{Found, Piece, wire_id};
 use super::link::Failure;
 use super::rest::{Answer, Rest, Unreadable};
 use super::write::Unwritten;
@@ -91,8 +91,13 @@ impl Core {
     async fn carry_out(&self, rest: &Rest, first: Position) -> Result<(), ReadError> {
         let malformed =
             |why: Unreadable| ReadError::Malformed { position: first, why: why.to_string() };
+        let (pieces, command) =
+            (rest.pieces().map_err(malformed)?, rest.command().map_err(malformed)?);
+        if self.is_done(&pieces, command.as_ref()).await? {
+            return Ok(());
+        }
         let mut position = first;
-        for piece in rest.pieces().map_err(malformed)? {
+        for piece in pieces {
             match self.put(&piece, None).await {
                 Ok(stands) => position = position.max(stands.position),
                 Err(Unwritten::Moved(_)) => {
@@ -103,23 +108,39 @@ impl Core {
                 Err(Unwritten::Failed(why)) => return Err(unavailable(why)),
             }
         }
-        if let Some(record) = rest.command().map_err(malformed)? {
+        if let Some(record) = command {
             let _before = self.remember(&record, position).await.map_err(unavailable)?;
         }
         self.seen(position);
         Ok(())
     }
 
+    /// Whether the last part of a rest stands: then all of it does.
+    async fn is_done(
+        &self,
+        pieces: &[Piece],
+        command: Option<&CommandRecord>,
+    ) -> Result<bool, ReadError> {
+        match (command, pieces.last()) {
+            (Some(record), _) => Ok(self.answered(record.id).await?.is_some()),
+            (None, Some(last)) => Ok(self.standing(last).await.map_err(unavailable)?.is_some()),
+            (None, None) => Ok(true),
+        }
+    }
+
     /// Looks at the newest events for batches that broke off when a node died.
     pub(super) async fn finish_newest(&self) -> Result<(), ReadError> {
         let newest = self.link.read_all(Along::End, LOOKED_AT).await.map_err(unavailable)?;
         for recorded in newest {
-            let found = open(recorded)?;
+            let found = self.link.open(recorded)?;
             if found.rest.is_some() {
                 let stream = found.event.stream.clone();
                 let behind = self.link.read(&stream, found.event.revision, super::PAGE).await;
-                let behind: Result<Vec<_>, _> =
-                    behind.map_err(unavailable)?.into_iter().map(open).collect();
+                let behind: Result<Vec<_>, _> = behind
+                    .map_err(unavailable)?
+                    .into_iter()
+                    .map(|recorded| self.link.open(recorded))
+                    .collect();
                 self.finish(&behind?).await?;
             }
         }

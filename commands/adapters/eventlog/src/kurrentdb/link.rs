@@ -64,6 +64,8 @@ struct Held {
 /// The client and what is known of it.
 pub(super) struct Link {
     address: Address,
+    /// What every stream's name begins with here; nothing, unless several logs share a cluster.
+    pub(super) prefix: String,
     runtime: Handle,
     held: Mutex<Held>,
     permits: Semaphore,
@@ -92,9 +94,10 @@ enum Verdict {
 }
 
 impl Link {
-    pub(super) fn new(address: Address, runtime: Handle) -> Self {
+    pub(super) fn new(address: Address, prefix: &str, runtime: Handle) -> Self {
         Self {
             address,
+            prefix: prefix.to_owned(),
             runtime,
             held: Mutex::default(),
             permits: Semaphore::new(IN_FLIGHT_MAX),

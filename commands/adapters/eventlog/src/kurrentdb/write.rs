@@ -9,7 +9,7 @@ use holdfast_domain::log::{
 
 use super::Core;
 use super::calls::Along;
-use super::envelope::{Found, Piece, open};
+use super::envelope::{Found, Piece};
 use super::link::Failure;
 use super::rest::Rest;
 use crate::batch::{Outcome, Prepared, PreparedWrite, Written, base};
@@ -217,13 +217,14 @@ impl Core {
     }
 
     /// Where the piece's very events stand, right behind its base.
-    async fn standing(&self, piece: &Piece) -> Result<Option<Stands>, Failure> {
+    pub(super) async fn standing(&self, piece: &Piece) -> Result<Option<Stands>, Failure> {
         let stream = piece.stream.to_string();
         let from = piece.base.map_or(Revision(0), |base| base.revision);
         let based = usize::from(piece.base.is_some());
         let limit = piece.events.len().saturating_add(based);
         let found = self.link.read(&stream, from, limit).await?;
-        let found: Result<Vec<_>, _> = found.into_iter().map(open).collect();
+        let found: Result<Vec<_>, _> =
+            found.into_iter().map(|recorded| self.link.open(recorded)).collect();
         let Ok(found) = found else { return Ok(None) };
         if piece.base.is_some_and(|base| found.first().map(Found::head) != Some(base)) {
             return Ok(None);
@@ -238,7 +239,7 @@ impl Core {
     /// The last event of a stream, as it stands now.
     pub(super) async fn head_of(&self, stream: StreamId) -> Result<Option<Head>, Failure> {
         let last = self.link.last(&stream.to_string()).await?;
-        let last = last.map(open).transpose();
+        let last = last.map(|recorded| self.link.open(recorded)).transpose();
         let found = last.map_err(|why| Failure::Refused(why.to_string()))?;
         if let Some(found) = &found {
             self.note(stream, found.head());

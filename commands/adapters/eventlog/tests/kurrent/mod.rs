@@ -10,7 +10,9 @@ use holdfast_domain::log::{
 use holdfast_eventlog::KurrentLog;
 use holdfast_eventlog::conformance::{Place, Subject};
 use holdfast_test_kurrentdb::Double;
+use holdfast_test_stores::kurrentdb;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 /// A log by its ports, and how it is closed.
 #[derive(Debug)]
@@ -51,20 +53,35 @@ impl Subject for Opened {
     }
 }
 
-/// A double of its own.
+/// A double of its own, or a part of a real server.
 #[derive(Debug)]
-pub struct Cluster(Double);
+pub(crate) struct Cluster {
+    url: String,
+    prefix: String,
+    /// Ends with the test.
+    _double: Option<Double>,
+}
 
 impl Cluster {
-    pub fn double() -> Self {
-        Self(Double::start())
+    pub(crate) fn double() -> Self {
+        let double = Double::start();
+        Self { url: double.url(), prefix: String::new(), _double: Some(double) }
+    }
+
+    /// The server that tests are given, if they are given one.
+    #[expect(clippy::disallowed_methods, reason = "a test's part of a server is named at random")]
+    pub(crate) fn given() -> Option<Self> {
+        let url = kurrentdb("conformance of the event log")?;
+        let prefix = format!("test_{}.", Uuid::new_v4().simple());
+        Some(Self { url, prefix, _double: None })
     }
 }
 
 impl Place for Cluster {
     fn open(&self) -> Pending<'_, Arc<dyn Subject>> {
         let epoch: Epoch = "018f2a10-7c5e-7000-8000-0000000000ee".parse().unwrap();
-        let log = KurrentLog::open(&self.0.url(), epoch, &Handle::current()).unwrap();
+        let (url, prefix) = (&self.url, &self.prefix);
+        let log = KurrentLog::open_within(url, prefix, epoch, &Handle::current()).unwrap();
         let log: Arc<dyn Subject> = Arc::new(Opened(log));
         Box::pin(std::future::ready(log))
     }
