@@ -1,4 +1,4 @@
-//! The log in memory behind a door: reads that fail or panic, appends that wait, and answers to an
+//! A log, in memory unless said otherwise, behind a door: reads that fail or panic, appends that wait, and answers to an
 //! append that are lost.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_domain::ids::{CommandId, Epoch};
 use holdfast_domain::log::{
-    AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Pending, ReadError,
-    Recorded, Revision, StreamId,
+    AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Pending,
+    ReadError, Recorded, Revision, StreamId,
 };
 use holdfast_eventlog::MemoryLog;
 use tokio::sync::Semaphore;
@@ -32,10 +32,15 @@ pub(crate) enum Reading {
     Panics,
 }
 
+/// A log with both of its ports.
+pub(crate) trait Whole: EventLog + Feed {}
+
+impl<L: EventLog + Feed> Whole for L {}
+
 /// A log with a door.
 #[derive(Debug)]
 pub(crate) struct DoorLog {
-    pub(crate) inner: Arc<MemoryLog>,
+    pub(crate) inner: Arc<dyn Whole>,
     /// What happens to the next appends.
     fates: Mutex<VecDeque<Fate>>,
     /// What happens to reads of these streams.
@@ -49,8 +54,12 @@ pub(crate) struct DoorLog {
 
 impl DoorLog {
     pub(crate) fn open() -> Self {
+        Self::over(Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1)))))
+    }
+
+    pub(crate) fn over(inner: Arc<dyn Whole>) -> Self {
         Self {
-            inner: Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1)))),
+            inner,
             fates: Mutex::default(),
             readings: Mutex::default(),
             reads: Mutex::default(),

@@ -83,9 +83,14 @@ pub(crate) fn won(amount: u64) -> Money {
 impl Stage {
     /// With nobody running what is due.
     pub(crate) async fn open() -> Self {
+        Self::on(DoorLog::open()).await
+    }
+
+    /// The same, on this log.
+    pub(crate) async fn on(log: DoorLog) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock::at(START.parse().unwrap()));
-        let (log, index) = (Arc::new(DoorLog::open()), Arc::new(Listed::default()));
+        let (log, index) = (Arc::new(log), Arc::new(Listed::default()));
         let provider = Arc::new(Watched::over(Simulator::open(folder.path()).unwrap()));
         let tracker = TaskTracker::new();
         let tasks = Tasks::new(Handle::current(), tracker.clone(), CancellationToken::new());
@@ -252,7 +257,6 @@ impl Stage {
 
     /// Returns when the event of this name was written so many times.
     pub(crate) async fn written(&self, name: &str, times: usize) {
-        use holdfast_domain::log::Feed as _;
         let seen = async {
             let mut position = Position::START;
             loop {
