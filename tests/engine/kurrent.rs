@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_commands::cancel::Cancel;
-use holdfast_commands::handle::Confirmed;
-use holdfast_commands::request::CommandError;
+use holdfast_commands::request::{Answer, CommandError, Request};
 use holdfast_commands::reserve::Reserve;
 use holdfast_domain::booking::reservation::CancelledBy;
 use holdfast_domain::ids::Epoch;
@@ -18,7 +17,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::logs::DoorLog;
-use crate::stage::{Booked, Stage, person};
+use crate::stage::Stage;
 
 async fn stage(double: &Double) -> Stage {
     let epoch = Epoch::from_uuid(Uuid::from_u128(1));
@@ -79,11 +78,7 @@ async fn a_seat_is_taken_once_wherever_the_node_died() {
     stage.close().await;
 }
 
-async fn until_there(
-    stage: &Stage,
-    wish: &Reserve,
-    request: &holdfast_commands::request::Request,
-) -> holdfast_commands::request::Answer {
+async fn until_there(stage: &Stage, wish: &Reserve, request: &Request) -> Answer {
     let there = async {
         loop {
             match stage.engine.execute(wish.clone(), request.clone()).await {

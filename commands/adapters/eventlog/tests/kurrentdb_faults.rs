@@ -2,7 +2,12 @@
 //! another leader, a node that is slow, gone, back, or dead between the writes of one batch. Nothing
 //! that was acknowledged is missing, nothing is there twice, and nobody opens the log again.
 #![cfg(feature = "kurrentdb")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -366,6 +371,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_under_concurrent_faults() {
             double.restart(leader);
             wait_for(&double, 350);
             double.pause();
+            // How long it lasts, not how long something takes.
             std::thread::sleep(Duration::from_millis(700));
             double.resume();
         })
