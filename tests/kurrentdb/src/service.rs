@@ -147,12 +147,22 @@ impl Service {
     }
 }
 
-/// A refusal with the name by which clients know it.
+/// A refusal with the name by which clients know it; some know it by its words.
 pub(crate) fn refused(code: Code, exception: &str, more: &[(&'static str, String)]) -> Status {
+    refused_saying(code, exception, more, exception)
+}
+
+/// The same with words of its own.
+pub(crate) fn refused_saying(
+    code: Code,
+    exception: &str,
+    more: &[(&'static str, String)],
+    words: &str,
+) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("exception", exception.parse().unwrap());
     for (name, value) in more {
         metadata.insert(*name, value.parse().unwrap());
     }
-    Status::with_metadata(code, exception, metadata)
+    Status::with_metadata(code, words, metadata)
 }

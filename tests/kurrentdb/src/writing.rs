@@ -6,7 +6,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::database::{Expect, New, Refused, Stands};
 use crate::fault::Fault;
-use crate::service::{Service, refused};
+use crate::service::{Service, refused, refused_saying};
 use crate::wire::write::{
     AppendContent, AppendReq, AppendResp, AppendResult, Expected, Proposed, RemoveReq, RemoveResp,
     Success, SuccessPosition, SuccessRevision, Target, WrongCurrent, WrongExpected,
@@ -42,7 +42,7 @@ impl Service {
             result
         };
         self.fail_after(fault).await;
-        answer(expect, result).map(Response::new)
+        answer(&stream, expect, result).map(Response::new)
     }
 
     async fn fail_before(&self, fault: Option<Fault>) -> Result<(), Status> {
@@ -121,7 +121,9 @@ impl Service {
 
 /// The refusal of a stream that is gone for ever.
 pub(crate) fn deleted(stream: &str) -> Status {
-    refused(Code::FailedPrecondition, "stream-deleted", &[("stream-name", stream.to_owned())])
+    let name = [("stream-name", stream.to_owned())];
+    let words = format!("the stream {stream} is deleted");
+    refused_saying(Code::FailedPrecondition, "stream-deleted", &name, &words)
 }
 
 fn aim(target: Option<Target>) -> Result<(String, Expect), Status> {
@@ -152,7 +154,11 @@ fn new(proposed: Proposed) -> Result<New, Status> {
     Ok(New { id, metadata, custom_metadata, data })
 }
 
-fn answer(expect: Expect, result: Result<Stands, Refused>) -> Result<AppendResp, Status> {
+fn answer(
+    stream: &str,
+    expect: Expect,
+    result: Result<Stands, Refused>,
+) -> Result<AppendResp, Status> {
     let result = match result {
         Ok(stands) => AppendResult::Success(Success {
             revision: Some(
@@ -164,7 +170,7 @@ fn answer(expect: Expect, result: Result<Stands, Refused>) -> Result<AppendResp,
                 SuccessPosition::At(Position { commit: at, prepare: at })
             })),
         }),
-        Err(Refused::Deleted) => return Err(deleted("")),
+        Err(Refused::Deleted) => return Err(deleted(stream)),
         Err(Refused::Wrong(current)) => AppendResult::WrongExpectedVersion(WrongExpectedVersion {
             current: Some(current.map_or(WrongCurrent::NoStream(Empty {}), WrongCurrent::Revision)),
             expected: Some(match expect {
