@@ -1,4 +1,4 @@
-//! The log in memory behind a door: reads that fail or panic, appends that wait, and answers to an
+//! A log, in memory unless said otherwise, behind a door: reads that fail or panic, appends that wait, and answers to an
 //! append that are lost.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_domain::ids::{CommandId, Epoch};
 use holdfast_domain::log::{
-    AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Pending, ReadError,
-    Recorded, Revision, StreamId,
+    AnsweredCommand, AppendError, Appended, Batch, Capabilities, EventLog, Feed, Pending,
+    ReadError, Recorded, Revision, StreamId,
 };
 use holdfast_eventlog::MemoryLog;
 use tokio::sync::Semaphore;
@@ -32,10 +32,15 @@ pub(crate) enum Reading {
     Panics,
 }
 
+/// A log with both of its ports.
+pub(crate) trait Whole: EventLog + Feed {}
+
+impl<L: EventLog + Feed> Whole for L {}
+
 /// A log with a door.
 #[derive(Debug)]
 pub(crate) struct DoorLog {
-    pub(crate) inner: Arc<MemoryLog>,
+    pub(crate) inner: Arc<dyn Whole>,
     /// What it says that it can do.
     can: Capabilities,
     /// What happens to the next appends.
@@ -51,7 +56,11 @@ pub(crate) struct DoorLog {
 
 impl DoorLog {
     pub(crate) fn open() -> Self {
-        let inner = Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1))));
+        Self::over(Arc::new(MemoryLog::new(Epoch::from_uuid(Uuid::from_u128(1)))))
+    }
+
+    /// A door before this log.
+    pub(crate) fn over(inner: Arc<dyn Whole>) -> Self {
         let can = inner.capabilities();
         Self::before(inner, can)
     }
@@ -62,7 +71,7 @@ impl DoorLog {
     }
 
     /// A door before this log, which says that it can do this.
-    pub(crate) fn before(inner: Arc<MemoryLog>, can: Capabilities) -> Self {
+    pub(crate) fn before(inner: Arc<dyn Whole>, can: Capabilities) -> Self {
         Self {
             inner,
             can,

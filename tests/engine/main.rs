@@ -9,6 +9,7 @@ mod crowds;
 mod defects;
 mod hands;
 mod index;
+mod kurrent;
 mod logs;
 mod nodes;
 mod providers;

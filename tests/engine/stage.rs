@@ -97,7 +97,8 @@ impl Stage {
         Self::furnished(DoorLog::before(inner, can)).await
     }
 
-    async fn furnished(log: DoorLog) -> Self {
+    /// The same, on this log.
+    pub(crate) async fn furnished(log: DoorLog) -> Self {
         let clock = Arc::new(HandClock::at(START.parse().unwrap()));
         let stage = Self::on(log, clock, Arc::new(tempfile::tempdir().unwrap()));
         stage.furnish().await;
@@ -283,7 +284,6 @@ impl Stage {
 
     /// Returns when the event of this name was written so many times.
     pub(crate) async fn written(&self, name: &str, times: usize) {
-        use holdfast_domain::log::Feed as _;
         let seen = async {
             let mut position = Position::START;
             loop {

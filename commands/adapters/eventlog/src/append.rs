@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::batch::{EVENTS_MAX, Outcome, Prepared, Written, prepare};
 use crate::store::Store;
 use commit::commit_round;
-use stats::Counters;
+pub(crate) use stats::Counters;
 pub use stats::{LogStats, SIZE_BOUNDS};
 
 /// The most batches in one commit, unless a single group is larger.

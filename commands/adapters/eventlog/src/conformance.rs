@@ -7,6 +7,7 @@
     clippy::arithmetic_side_effects,
     clippy::cognitive_complexity,
     clippy::missing_panics_doc,
+    clippy::print_stdout,
     reason = "claims are tests: they fail by panicking"
 )]
 

@@ -13,6 +13,8 @@ pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod export;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 mod memory;
 pub mod postgres;
 pub mod sqlite;
@@ -21,6 +23,8 @@ pub mod verify;
 pub mod walk;
 
 pub use append::{LogStats, SIZE_BOUNDS};
+#[cfg(feature = "kurrentdb")]
+pub use kurrentdb::{AddressError, KurrentLog};
 pub use memory::MemoryLog;
 pub use postgres::{PostgresLog, PostgresLogReader};
 pub use sqlite::{OpenError, Renewal, SqliteLog, SqliteLogReader};

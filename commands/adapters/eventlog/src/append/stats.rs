@@ -28,7 +28,7 @@ pub struct LogStats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     commits: AtomicU64,
     batches: AtomicU64,
     events: AtomicU64,
@@ -49,7 +49,7 @@ impl Counters {
         *self.began.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub(super) fn committed(&self, batches: usize, events: usize, conflicts: usize) {
+    pub(crate) fn committed(&self, batches: usize, events: usize, conflicts: usize) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         // A round of many small commits is no commit that does not end.
         self.begin();
@@ -63,7 +63,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn read(&self, waiting: usize) -> LogStats {
+    pub(crate) fn read(&self, waiting: usize) -> LogStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         LogStats {

@@ -252,10 +252,10 @@ impl<'a> Judge<'a> {
 
 /// An expectation upon a batch of the same group that did not write.
 #[derive(Debug)]
-pub(super) struct Unmet;
+pub(crate) struct Unmet;
 
 /// The head that an expectation names; none is no stream.
-pub(super) fn base(
+pub(crate) fn base(
     stream: StreamId,
     expected: Expected,
     written: &Written,

@@ -114,3 +114,8 @@ pub(super) fn is_conflict(
 pub(super) async fn count(log: &Arc<dyn Subject>, stream: StreamId) -> usize {
     log.load(stream, Revision(0)).await.unwrap().len()
 }
+
+/// Says that a store without `capability` was judged by another claim.
+pub(super) fn judged_otherwise(capability: &str, claim: &str) {
+    println!("judged otherwise, without {capability}: {claim}");
+}
