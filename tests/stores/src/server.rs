@@ -82,6 +82,8 @@ impl Server {
 
     /// Lets it, and each of its sessions, stand still.
     pub fn pause(&self) {
+        // The server first, so that it begins no session while the others are looked for.
+        signal("-STOP", &[self.process.id().to_string()]);
         signal("-STOP", &self.processes());
     }
 

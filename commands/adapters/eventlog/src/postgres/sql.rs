@@ -101,11 +101,12 @@ pub(super) const ANSWERS: &str = concat!(
     " FROM unnest($1::uuid[]) AS wanted (id) JOIN command c ON c.id = wanted.id"
 );
 
-/// What stands in stretches of streams.
+/// What stands in stretches of streams; by itself, so that only the stretch of a long one is read.
 pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e.position \
      FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS wanted (name, first, last) \
      JOIN stream s ON s.name = wanted.name \
-     JOIN event e ON e.stream = s.id AND e.revision BETWEEN wanted.first AND wanted.last";
+     CROSS JOIN LATERAL (SELECT * FROM event WHERE stream = s.id \
+     AND revision BETWEEN wanted.first AND wanted.last OFFSET 0) e";
 
 pub(super) const APPEND: &str = "SELECT t.position, t.batch, t.hash FROM log_append($1, $2, $3, \
      $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
