@@ -94,8 +94,8 @@ async fn catch_up(log: &Arc<SqliteLog>, folder: &std::path::Path) {
     let reader = runner.reader();
     let before = processor(std::process::id());
     let (began, mut running) = (Instant::now(), JoinSet::new());
-    let running_until = stop.clone();
-    running.spawn(async move { runner.run(running_until).await });
+    let told = stop.clone();
+    running.spawn(async move { runner.run(told).await });
     let early = shown(&reader, Position(EARLY).min(head), began).await;
     let late = head.0.saturating_sub(EARLY);
     let before_late = shown(&reader, Position(late), began).await;

@@ -36,11 +36,15 @@ async fn one_key_on_two_nodes_at_once_has_one_effect_and_one_answer() {
         let nodes = two(guards).await;
         let (_, wish) = nodes[0].wish(0);
         // Both have decided before either is written.
-        nodes.iter().for_each(|node| node.log.close_door());
+        for node in &nodes {
+            node.log.close_door();
+        }
         let both = nodes.each_ref().map(|node| node.engine.execute(wish.clone(), request(key(1))));
         let open = async {
             calm().await;
-            nodes.iter().for_each(|node| node.log.open_door());
+            for node in &nodes {
+                node.log.open_door();
+            }
         };
         let (answers, ()) = join(join_all(both), open).await;
         let [one, other] = answers.try_into().unwrap();
