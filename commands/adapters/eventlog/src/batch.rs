@@ -3,5 +3,7 @@
 mod judge;
 mod prepare;
 
-pub(crate) use judge::{Judge, Outcome, Written, base, suspects, wanted};
+#[cfg(feature = "kurrentdb")]
+pub(crate) use judge::base;
+pub(crate) use judge::{Judge, Outcome, Written, suspects, wanted};
 pub(crate) use prepare::{EVENTS_MAX, Prepared, PreparedWrite, prepare};
