@@ -180,7 +180,9 @@ async fn play(scene: &Scene, steps: &[Step]) -> usize {
         match step {
             Step::Commit { touched, noted, whole } => {
                 let (before, mut now) = (truth.head(), *truth.0.last().unwrap());
-                touched.iter().for_each(|entry| now[*entry] = before + 1);
+                for entry in touched {
+                    now[*entry] = before + 1;
+                }
                 truth.0.push(now);
                 let note = (before, touched.clone(), *whole);
                 if *noted { send(scene, &truth, &note).await } else { lost = Some(note) }
