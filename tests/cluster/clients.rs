@@ -16,7 +16,7 @@ use crate::load::{Dice, Own, hold};
 use crate::world::{Catalogue, Person, World, ask};
 
 /// Nobody has to ask for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a client waits before it asks again.
 const BACK_OFF: Duration = Duration::from_millis(25);
 
@@ -45,12 +45,24 @@ pub(crate) async fn insist(
     world: &World,
     addresses: &Addresses,
     first: usize,
+    entry: Entry,
+) -> Known {
+    let connection = Connection::open(addresses.turn(first)).await;
+    insist_over(connection, world, addresses, first, entry).await
+}
+
+/// The same; the first time over this connection.
+pub(crate) async fn insist_over(
+    mut connection: std::io::Result<Connection>,
+    world: &World,
+    addresses: &Addresses,
+    first: usize,
     mut entry: Entry,
 ) -> Known {
     entry.began = Instant::now();
     let mut turn = first;
     loop {
-        entry.known = match Connection::open(addresses.turn(turn)).await {
+        entry.known = match connection {
             Ok(mut connection) => ask(&mut connection, &entry.asked).await,
             Err(why) => judge(Err(why)),
         };
@@ -63,6 +75,7 @@ pub(crate) async fn insist(
         entry.was_unclear = true;
         turn = turn.wrapping_add(1);
         tokio::time::sleep(BACK_OFF).await;
+        connection = Connection::open(addresses.turn(turn)).await;
     }
     let known = entry.known.clone();
     world.remember(entry);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 
-use crate::clients::{Addresses, insist, more};
+use crate::clients::{Addresses, insist_over, more};
 use crate::cluster::{Cluster, count, runtime};
 use crate::history::{Kind, Known};
 use crate::http::Connection;
@@ -85,14 +85,18 @@ async fn race(
     nodes: &mut [Option<Node>; 2],
 ) {
     let told = watch::Sender::new(0_u64);
+    // All have a connection before the first one asks.
+    let start = Arc::new(Barrier::new(CLIENTS));
     let mut clients = JoinSet::new();
     for (number, person) in cluster.world.customers.iter().enumerate() {
         let path = ("POST", "/v1/reservations".to_owned());
         let entry = cluster.world.command(Kind::Creates, person, path, wish);
         let (world, addresses) = (Arc::clone(&cluster.world), Arc::clone(addresses));
-        let told = told.clone();
+        let (told, start) = (told.clone(), Arc::clone(&start));
         clients.spawn(async move {
-            insist(&world, &addresses, number, entry).await;
+            let connection = Connection::open(addresses.turn(number)).await;
+            start.wait().await;
+            insist_over(connection, &world, &addresses, number, entry).await;
             told.send_modify(|told| *told = told.saturating_add(1));
         });
     }

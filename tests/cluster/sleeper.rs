@@ -18,6 +18,10 @@ const SLEEPS: u64 = 1;
 /// So many commands before it wakes up, after it lost everything, and after it woke up.
 const COMMANDS: u64 = 60;
 
+/// One document is not there any more.
+const CHANGE: &str = "DELETE FROM documents WHERE ctid = (SELECT ctid FROM documents \
+    WHERE owner IS NOT NULL ORDER BY key LIMIT 1)";
+
 #[test]
 fn a_worker_that_slept_longer_than_its_leases_does_no_harm_when_it_wakes_up() {
     runtime().block_on(async {
@@ -57,8 +61,6 @@ fn a_worker_that_slept_longer_than_its_leases_does_no_harm_when_it_wakes_up() {
         println!("sleeper: {} commands, {end} events", cluster.world.history().len());
         assert!(shown(&cluster, end).await, "the views are not what the log says");
         // Planted: one document is not what the log says.
-        const CHANGE: &str = "DELETE FROM documents WHERE ctid = (SELECT ctid FROM documents \
-            WHERE owner IS NOT NULL ORDER BY key LIMIT 1)";
         assert_eq!(cluster.execute(CHANGE).await, 1);
         assert!(!shown(&cluster, end).await, "a changed document is seen");
     });

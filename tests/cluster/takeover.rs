@@ -56,7 +56,7 @@ fn what_a_killed_worker_had_to_do_is_done_by_another_once() {
         }
         // A clock that stands still would never let anything fall due. The customers' time is over
         // only after the provider of payments was asked again.
-        put_forward(other.address, Duration::from_secs(60)).await;
+        put_forward(other.address, Duration::from_mins(1)).await;
         until(&cluster, "payment.captured", LOST).await;
         put_forward(other.address, HOLD).await;
         until(&cluster, "reservation.expired", HELD).await;

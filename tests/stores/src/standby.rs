@@ -11,6 +11,9 @@ use crate::server::{PATIENCE, Server, USER, run};
 
 /// How the standby is called in `synchronous_standby_names`.
 const NAME: &str = "standby";
+/// Whether somebody follows whom each commit waits for.
+const FOLLOWS: &str =
+    "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')";
 
 impl Server {
     /// A standby of this server. When this returns it follows, and no commit here is acknowledged
@@ -58,8 +61,6 @@ impl Server {
         ] {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         }
-        const FOLLOWS: &str =
-            "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')";
         let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(FOLLOWS).fetch_one(&mut connection).await.unwrap() == 0 {
             assert!(began.elapsed() < PATIENCE, "the standby does not follow");
