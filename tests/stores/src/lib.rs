@@ -10,7 +10,10 @@
     reason = "furnishing of tests fails by panicking, and says what it runs on"
 )]
 
+mod process;
+mod redis_server;
 mod server;
+mod standby;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -18,6 +21,7 @@ use std::io::Write as _;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+pub use redis_server::{RedisServer, redis_server};
 pub use server::{Server, server};
 
 const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";
