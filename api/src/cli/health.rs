@@ -19,7 +19,8 @@ Examples:
   holdfast health
   holdfast health --url http://10.0.0.5:8080 -o json
 
-Ends with 0 when the node is ready, and with 5 when it is not or does not answer.")]
+Ends with 0 when the node is ready, also when a part that it can do without for a while fails, and
+with 5 when it is not ready or does not answer.")]
 pub struct HealthArguments {
     /// Where the node listens.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -52,11 +53,15 @@ pub fn run(arguments: &HealthArguments) -> Result<(), Failure> {
             format!("{:<14}{word:<9}{}", finding.name, finding.detail)
         })?;
         match health.status.as_str() {
-            "ok" => Ok(()),
+            "ok" => {}
+            // It serves, and a part that it can do without for a while does not.
+            "degraded" => output::tell("degraded: requests are served, see the failing parts"),
             status => {
-                Err(Failure::Unavailable(format!("the node at {} is {status}", arguments.url)))
+                let why = format!("the node at {} is {status}", arguments.url);
+                return Err(Failure::Unavailable(why));
             }
         }
+        Ok(())
     })
 }
 

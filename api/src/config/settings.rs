@@ -64,7 +64,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "log",
         "FILTER",
-        "info,actix_server=warn",
+        "info,actix_server=warn,sqlx=warn",
         "What is logged, for example info,holdfast_api=debug",
     ),
     setting("cors-origins", "LIST", "", "Web origins that may call from a browser, by comma"),
