@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use holdfast_commands::ports::{Ids as _, StoreClock};
 use holdfast_domain::ids::Epoch;
-use holdfast_domain::log::{EventLog, Feed, ReadError};
-use holdfast_eventlog::{LogStats, MemoryLog, OpenError, PostgresLog, SqliteLog, postgres};
+use holdfast_domain::log::{EventLog, Feed, Pending, ReadError};
+use holdfast_eventlog::{
+    KurrentLog, LogStats, MemoryLog, OpenError, PostgresLog, SqliteLog, postgres,
+};
 use holdfast_gateways::system::SystemIds;
 use holdfast_postgres::{Address, AddressError};
 use holdfast_projections::hints::Hints;
@@ -33,6 +35,9 @@ pub enum StoresError {
     /// The event log's database.
     #[error("the event log: {0}")]
     Postgres(#[from] postgres::OpenError),
+    /// The event log's address.
+    #[error("the event log: {0}")]
+    KurrentDb(#[from] holdfast_eventlog::AddressError),
     /// The event log, when it was asked which one it is.
     #[error("the event log: {0}")]
     Unread(#[from] ReadError),
@@ -54,6 +59,8 @@ pub enum Writer {
     Sqlite(Arc<SqliteLog>),
     /// To a database.
     Postgres(Arc<PostgresLog>),
+    /// To a cluster.
+    KurrentDb(Arc<KurrentLog>),
 }
 
 impl Writer {
@@ -62,13 +69,16 @@ impl Writer {
         match self {
             Self::Sqlite(log) => log.stats(),
             Self::Postgres(log) => log.stats(),
+            Self::KurrentDb(log) => log.stats(),
         }
     }
 
-    fn poisoned(&self) -> watch::Receiver<Option<String>> {
+    /// Why it appends nothing any more; none for a store that fails only for a time.
+    fn poisoned(&self) -> Option<watch::Receiver<Option<String>>> {
         match self {
-            Self::Sqlite(log) => log.poisoned(),
-            Self::Postgres(log) => log.poisoned(),
+            Self::Sqlite(log) => Some(log.poisoned()),
+            Self::Postgres(log) => Some(log.poisoned()),
+            Self::KurrentDb(_) => None,
         }
     }
 
@@ -77,6 +87,7 @@ impl Writer {
         match self {
             Self::Sqlite(log) => log.close().await,
             Self::Postgres(log) => log.close().await,
+            Self::KurrentDb(log) => log.close().await,
         }
     }
 }
@@ -106,7 +117,15 @@ pub struct Stores {
 
 impl Stores {
     /// Opens them; they are closed when the node ends.
-    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
+    pub fn open<'a>(
+        config: &'a Config,
+        lifecycle: &'a Lifecycle,
+    ) -> Pending<'a, Result<Self, StoresError>> {
+        // Boxed: what all stores do together is too much for the compiler to see through.
+        Box::pin(Self::opened(config, lifecycle))
+    }
+
+    async fn opened(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
         let mut stores = open_log(config, open_views(config, lifecycle).await?, lifecycle).await?;
         if let Some(writer) = &stores.writer {
             keep(writer, lifecycle);
@@ -199,21 +218,31 @@ async fn open_log(
                 over(Arc::<PostgresLog>::clone(&log), Arc::<PostgresLog>::clone(&log), writer);
             Ok(Stores { clock: Some(log), ..stores })
         }
-        LogStore::KurrentDb(_) => Err(StoresError::Unread(ReadError::Unavailable(String::new()))),
+        LogStore::KurrentDb(url) => {
+            let if_new = Epoch::from_uuid(SystemIds.fresh());
+            let log = KurrentLog::open(url.expose(), if_new, &runtime)?;
+            // Nothing is served before the cluster was reached once.
+            log.head().await?;
+            let writer = Some(Writer::KurrentDb(Arc::clone(&log)));
+            Ok(over(Arc::<KurrentLog>::clone(&log), log, writer))
+        }
     }
 }
 
 /// After a failed write nothing more may be acknowledged: the process ends. What waits is written
 /// when it ends otherwise.
 fn keep(writer: &Writer, lifecycle: &Lifecycle) {
-    let mut poisoned = writer.poisoned();
-    let stop = lifecycle.runners_stop().clone();
-    lifecycle.start("log", async move {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Ok(()),
-            Ok(why) = poisoned.wait_for(Option::is_some) => Err(why.clone().unwrap_or_default()),
-        }
-    });
+    if let Some(mut poisoned) = writer.poisoned() {
+        let stop = lifecycle.runners_stop().clone();
+        lifecycle.start("log", async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => Ok(()),
+                Ok(why) = poisoned.wait_for(Option::is_some) => {
+                    Err(why.clone().unwrap_or_default())
+                }
+            }
+        });
+    }
     lifecycle.at_the_end(writer.clone().close());
 }

@@ -2,7 +2,6 @@
 //! double of its protocol. Its node dies at every append of a use case; afterwards the same command
 //! has one effect, nothing is left half done, and nobody has to help.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_commands::cancel::Cancel;

@@ -14,6 +14,7 @@ use super::output::{self, Format};
 use super::progress::ProgressMode;
 use super::settings::OfflineFlags;
 use super::{Failure, offline};
+use crate::config::stores::LogStore;
 
 /// What to audit.
 #[derive(Debug, Subcommand)]
@@ -101,9 +102,14 @@ pub struct Broken {
 /// Runs it.
 pub fn run(command: &AuditCommand) -> Result<(), Failure> {
     let AuditCommand::Verify(arguments) = command;
-    let judge = Judge::new(arguments.head.clone());
     if arguments.export.is_empty() {
         let config = arguments.settings.load()?;
+        let judge = match &config.log {
+            LogStore::KurrentDb(_) => Judge::of_streams(arguments.head.clone()),
+            LogStore::Sqlite(_) | LogStore::Postgres(_) | LogStore::Memory => {
+                Judge::new(arguments.head.clone())
+            }
+        };
         return offline::run(async {
             let log = offline::log(&config).await?;
             let judge = source::log(log.as_ref(), judge, arguments.progress).await?;
@@ -111,6 +117,7 @@ pub fn run(command: &AuditCommand) -> Result<(), Failure> {
             tell(arguments.output, &judge.finish())
         });
     }
+    let judge = Judge::new(arguments.head.clone());
     let judge = source::exports(&arguments.export, judge, arguments.progress)?;
     if let Some(number) = judge.late_beginning() {
         return Err(Failure::Conflict(format!(
@@ -137,6 +144,9 @@ fn text(verdict: &Verdict) -> String {
     let Verdict { events, streams, batches, heads_found, .. } = verdict;
     let mut lines = vec![format!("checked  {events} events, {streams} streams, {batches} commits")];
     match &verdict.failure {
+        None if *batches == 0 && *events > 0 => {
+            lines.push("chains   of the streams hold; this store keeps none of commits".to_owned());
+        }
         None => lines.push("chains   both hold".to_owned()),
         Some(broken) => lines.extend(broken_lines(broken)),
     }

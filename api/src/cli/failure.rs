@@ -134,6 +134,7 @@ impl From<StoresError> for Failure {
             StoresError::Views(why) => why.into(),
             StoresError::Address(why) => why.into(),
             StoresError::Redis(why) => Self::Usage(why.to_string()),
+            StoresError::KurrentDb(why) => Self::Usage(why.to_string()),
         }
     }
 }

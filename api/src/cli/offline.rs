@@ -6,14 +6,16 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use holdfast_domain::ids::InvalidId;
+use holdfast_commands::ports::Ids as _;
+use holdfast_domain::ids::{Epoch, InvalidId};
 use holdfast_domain::log::{Feed, Pending, StreamId};
-use holdfast_eventlog::{PostgresLogReader, SqliteLogReader};
+use holdfast_eventlog::{KurrentLog, PostgresLogReader, SqliteLogReader};
+use holdfast_gateways::system::SystemIds;
 use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_readmodel::postgres::migrations as postgres;
 use holdfast_readmodel::sqlite::migrations as sqlite;
 use holdfast_readmodel::{PostgresReadStore, SqliteReadStore};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 
 use super::{Failure, hint};
 use crate::config::Config;
@@ -98,7 +100,13 @@ pub async fn log(config: &Config) -> Result<Opened<dyn Feed>, Failure> {
             let port: Arc<dyn Feed> = Arc::<PostgresLogReader>::clone(&log);
             Ok(Opened::new(port, async move { log.close().await }))
         }
-        LogStore::KurrentDb(_) => Err(Failure::Usage("log-url: not yet".to_owned())),
+        LogStore::KurrentDb(url) => {
+            let if_new = Epoch::from_uuid(SystemIds.fresh());
+            let opened = KurrentLog::open(url.expose(), if_new, &Handle::current());
+            let log = opened.map_err(|why| Failure::Usage(why.to_string()))?;
+            let port: Arc<dyn Feed> = Arc::<KurrentLog>::clone(&log);
+            Ok(Opened::new(port, async move { log.close().await }))
+        }
         LogStore::Memory => Err(log_in_memory()),
     }
 }

@@ -45,6 +45,11 @@ impl Judge {
         Self { verifier: Verifier::new(), anchors, first: None, last: None, unreadable: None }
     }
 
+    /// For a log in a store that keeps no chain of commits: each stream's chain is judged.
+    pub fn of_streams(anchors: Vec<Anchor>) -> Self {
+        Self { verifier: Verifier::of_streams(), ..Self::new(anchors) }
+    }
+
     /// The next line.
     pub fn line(&mut self, line: &Line) {
         match line {

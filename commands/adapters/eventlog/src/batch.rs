@@ -5,5 +5,7 @@ mod judge;
 mod prepare;
 
 pub(crate) use claims::{claims, holds, placed};
-pub(crate) use judge::{Judge, Outcome, Written, base, suspects, wanted};
+#[cfg(feature = "kurrentdb")]
+pub(crate) use judge::base;
+pub(crate) use judge::{Judge, Outcome, Written, suspects, wanted};
 pub(crate) use prepare::{EVENTS_MAX, Prepared, PreparedWrite, prepare};

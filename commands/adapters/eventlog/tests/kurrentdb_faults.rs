@@ -307,6 +307,22 @@ async fn one_command_at_two_nodes_has_one_effect() {
     assert_eq!(verify_streams(&*log).await.unwrap().failure, None);
 }
 
+/// The server compares ids, not bytes. Who is told that an event stands must know which bytes do, or
+/// the next event would be chained to others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_was_decided_twice_is_known_as_it_stands() {
+    noted("one event decided twice");
+    let double = Double::start();
+    let (log, other) = (open(&double), open(&double));
+    let stands = insist(&log, one(1, 1, Expected::NoStream)).await;
+    let later =
+        Batch { writes: vec![write(1, 1, Expected::NoStream, 2)], guards: vec![], command: None };
+    let again = append(&other, later).await.unwrap();
+    assert_eq!(again.heads, [(stream(1), stands)]);
+    insist(&other, one(2, 1, Expected::Head(stands))).await;
+    assert_eq!(verify_streams(&*log).await.unwrap().failure, None);
+}
+
 /// A writer on a stream of its own and on a shared one.
 async fn busy(log: Arc<KurrentLog>, writer: u128) -> Vec<EventId> {
     let mut acknowledged = Vec::new();

@@ -50,7 +50,7 @@ impl Core {
                 ) => {}
                 Err(error) => {
                     tracing::debug!(%error, "the subscription ended; it is made anew");
-                    self.link.useless(generation).await;
+                    self.link.failed(generation, &error).await;
                     return;
                 }
             }

@@ -199,9 +199,9 @@ impl Link {
         }
     }
 
-    /// Lets go of a client that is of no use, unless that has happened.
-    pub(super) async fn useless(&self, generation: u64) {
-        self.take_note(generation, Verdict::Replace).await;
+    /// Learns from an error that came outside of a request.
+    pub(super) async fn failed(&self, generation: u64, error: &Error) {
+        self.take_note(generation, judge(error).client).await;
     }
 
     fn let_go(&self, held: &mut Held) {
