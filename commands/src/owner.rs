@@ -88,7 +88,9 @@ pub struct Owner {
     stream: StreamId,
     ground: Ground,
     states: States,
-    /// What was read for this round, or cannot have been there before it.
+    /// What was read for the commands that are served, or cannot have been there before them. It only
+    /// grows until they are answered: a command that waits for one more stream to be read must not
+    /// find that those before it count as old again.
     read_now: BTreeSet<StreamId>,
 }
 
@@ -100,6 +102,7 @@ impl Owner {
 
     /// Serves what waits, and everything that waits behind it, up to a group.
     pub async fn serve(&mut self, first: Job, mailbox: &mut mpsc::Receiver<Job>) {
+        self.read_now.clear();
         let mut waiting = VecDeque::from([Waiting { job: first, attempts: 0 }]);
         while waiting.len() < GROUP_MAX {
             match mailbox.try_recv() {
@@ -197,7 +200,6 @@ impl Owner {
 
     /// Reads the streams that are not warm; answers the jobs whose streams cannot be read.
     async fn load(&mut self, waiting: VecDeque<Waiting>) -> VecDeque<Waiting> {
-        self.read_now.clear();
         self.forget_unchecked();
         // The log does not judge a trial, so a trial is judged on what is there now.
         for entry in waiting.iter().filter(|entry| entry.job.request.dry_run) {

@@ -61,7 +61,6 @@ async fn lose(primary: &mut Server, standby: &Server, redis: &str) {
     let history = cluster.world.history();
     let unclear = history.iter().filter(|entry| entry.was_unclear).count();
     println!("failover: {} commands, {unclear} unclear at first", history.len());
-    assert!(unclear > 0, "nobody was in the middle of anything");
     // Planted: an append that was acknowledged did not come to the other disk.
     let requested = |name: &str| name == "reservation.requested";
     let lost = evidence.events.iter().rposition(|it| requested(&it.event.name())).unwrap();

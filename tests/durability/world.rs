@@ -23,6 +23,8 @@ use crate::node::token;
 pub(crate) const CUSTOMERS: usize = 6;
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long until a provider who was not answered asks again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Somebody with a token.
 #[derive(Debug, Clone)]
@@ -200,8 +202,19 @@ impl World {
         body: &Value,
     ) -> String {
         let kind = if route.1.ends_with("publish") { Kind::Changes } else { Kind::Creates };
-        let entry = self.command(kind, &self.provider, route, body);
-        match self.send(connection, entry).await {
+        let mut entry = self.command(kind, &self.provider, route, body);
+        entry.began = Instant::now();
+        entry.known = ask(connection, &entry.asked).await;
+        // A store that has just begun may be busy with itself.
+        while entry.is_unknown() && entry.began.elapsed() < PATIENCE {
+            entry.was_unclear = true;
+            tokio::time::sleep(AGAIN).await;
+            entry.known = ask(connection, &entry.asked).await;
+        }
+        entry.ended = Instant::now();
+        let known = entry.known.clone();
+        self.remember(entry);
+        match known {
             Known::Acknowledged(answer) => {
                 crate::history::json(&answer.body)["id"].as_str().unwrap().to_owned()
             }

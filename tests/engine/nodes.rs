@@ -86,6 +86,28 @@ async fn one_payment_on_two_nodes_at_once_is_captured_once() {
     close(nodes).await;
 }
 
+/// The other node knows the calendar from a booking of its own, and nothing else of this one: an answer
+/// that writes nothing stands on both what is known and what has to be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_is_asked_for_on_another_busy_node_is_answered_there() {
+    let nodes = two(true).await;
+    let booked = nodes[0].hold(0).await;
+    let confirm = Confirm {
+        order: booked.order,
+        payment_key: "sim_lost_after_capture_1".to_owned(),
+        amount: won(10_000),
+    };
+    let first = nodes[0].engine.confirm(confirm.clone(), request(key(1))).await;
+    assert!(matches!(first, Ok(Confirmed::Checking { .. })), "{first:?}");
+    let later = nodes[1].hold(1).await;
+    assert_ne!(later.order, booked.order);
+    let again = nodes[1].engine.confirm(confirm, request(key(1)));
+    let again = tokio::time::timeout(Duration::from_secs(10), again).await;
+    let again = again.expect("it is decided again and again");
+    assert!(matches!(again, Ok(Confirmed::Checking { .. })), "{again:?}");
+    close(nodes).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_rivals_on_two_nodes_one_gets_each_seat() {
     const SEATS: u64 = 24;
