@@ -10,6 +10,8 @@
     reason = "furnishing of tests fails by panicking, and says what it runs on"
 )]
 
+mod line;
+mod redis;
 mod server;
 
 use std::fs::OpenOptions;
@@ -18,6 +20,8 @@ use std::io::Write as _;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+pub use line::{Line, place};
+pub use redis::{RedisServer, redis_server};
 pub use server::{Server, server};
 
 const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";

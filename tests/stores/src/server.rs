@@ -167,7 +167,7 @@ fn programs() -> Option<PathBuf> {
     Some(newest.join("bin")).filter(|programs| programs.join("initdb").exists())
 }
 
-fn signal(which: &str, processes: &[String]) {
+pub(crate) fn signal(which: &str, processes: &[String]) {
     // One that has ended meanwhile is no reason to fail.
     let _some_gone = Command::new("kill").arg(which).args(processes).stderr(Stdio::null()).status();
 }

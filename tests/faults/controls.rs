@@ -1,0 +1,1 @@
+//! Planted faults: the table finds each of them.
