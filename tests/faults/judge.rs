@@ -1,6 +1,6 @@
 //! What must hold in each cell. Pure: notes and evidence in, violations out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast_domain::ids::CommandId;
@@ -65,8 +65,10 @@ fn command_holds(
     copies: &[&Note],
     evidence: &Evidence,
 ) -> Result<(), &'static str> {
-    let appends = evidence.appends.get(&command).map_or(0, std::collections::BTreeSet::len);
-    if appends > 1 {
+    let none = BTreeSet::new();
+    let appends = evidence.appends.get(&command).unwrap_or(&none);
+    let streams: BTreeSet<_> = appends.iter().map(|(stream, _)| stream).collect();
+    if streams.len() < appends.len() {
         return Err("it had two effects");
     }
     let mut definite = copies.iter().filter(|note| note.is_definite());
@@ -76,7 +78,7 @@ fn command_holds(
         return Err("it was answered in two ways");
     }
     if !first.is_success() {
-        return if appends == 0 { Ok(()) } else { Err("it was refused, and had an effect") };
+        return if appends.is_empty() { Ok(()) } else { Err("it was refused, and had an effect") };
     }
     let remembered = evidence.answers.get(&command).ok_or("acknowledged, and not in the log")?;
     if first.position.map(Position) != Some(remembered.position) {

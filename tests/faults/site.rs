@@ -26,6 +26,10 @@ use crate::truth::Truth;
 /// The first start that can be booked: midnight, so that a day is easy to name.
 const FIRST: &str = "2026-03-10T00:00:00Z";
 
+/// How many calendars there are: customers of one wait for each other, and what is measured is how
+/// long they wait for the stores.
+const SHOPS: usize = 5;
+
 /// Everything that a cell needs.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -35,7 +39,7 @@ pub(crate) struct Site {
     pub(crate) truth: Truth,
     pub(crate) news: watch::Receiver<News>,
     pub(crate) notes: Arc<Notes>,
-    shop: Arc<Shop>,
+    shops: Vec<Arc<Shop>>,
     customers: u32,
     stop: CancellationToken,
     listening: JoinHandle<()>,
@@ -74,26 +78,31 @@ impl Site {
         let provider = world.provider(1);
         let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
         let week: Vec<_> = days.iter().map(|day| hours(day, "00:00", "24:00")).collect();
-        let resource = provider.opens("UTC", &week).await;
-        let offering = provider.offers(&slot_offering(&resource, 30, 30_000)).await;
-        // Until its first reader waited for it, the shop may not be shown yet.
-        provider.see(&format!("/v1/offerings/{offering}")).await.ok();
-        let (next, taken) = (AtomicU32::new(0), std::sync::Mutex::default());
-        let shop = Arc::new(Shop { offering, first: instant(FIRST), next, taken });
+        let mut shops = Vec::new();
+        for _ in 0..SHOPS {
+            let resource = provider.opens("UTC", &week).await;
+            let offering = provider.offers(&slot_offering(&resource, 30, 30_000)).await;
+            // Until its first reader waited for it, it may not be shown yet.
+            provider.see(&format!("/v1/offerings/{offering}")).await.ok();
+            let (next, taken) = (AtomicU32::new(0), std::sync::Mutex::default());
+            shops.push(Arc::new(Shop { offering, first: instant(FIRST), next, taken }));
+        }
         let (news, heard) = watch::channel(News::default());
         let (notes, stop) = (Arc::new(Notes::default()), CancellationToken::new());
         let token = format!("Bearer {}", provider.token().unwrap());
         let address = world.node().address();
         let listening = listen(address, token, news, Arc::clone(&notes), stop.clone());
         let listening = tokio::spawn(listening);
-        Self { world, targets, truth, news: heard, notes, shop, customers: 0, stop, listening }
+        Self { world, targets, truth, news: heard, notes, shops, customers: 0, stop, listening }
     }
 
     /// Somebody new.
     pub(crate) fn customer(&mut self) -> Customer {
         self.customers = self.customers.saturating_add(1);
         let caller = self.world.customer(self.customers);
-        let (shop, notes) = (Arc::clone(&self.shop), Arc::clone(&self.notes));
+        let number = usize::try_from(self.customers).unwrap();
+        let shop = Arc::clone(&self.shops[number % self.shops.len()]);
+        let notes = Arc::clone(&self.notes);
         Customer::new(caller, shop, notes, u64::from(self.customers))
     }
 

@@ -39,7 +39,8 @@ fn shown(rows: &[Row]) -> String {
 }
 
 /// Each fault of each store of a site.
-async fn all(site: &mut Site, rows: &mut Vec<Row>) {
+async fn all(site: &mut Site) -> Vec<Row> {
+    let mut rows = Vec::new();
     let long = variable("HOLDFAST_FAULTS").is_some_and(|asked| asked == "long");
     let only = variable("HOLDFAST_FAULTS_ONLY");
     for target in 0..site.targets.len() {
@@ -56,19 +57,26 @@ async fn all(site: &mut Site, rows: &mut Vec<Row>) {
             rows.push(row);
         }
     }
+    rows
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_fault_of_a_store_makes_anything_wrong_or_anybody_wait() {
     let _alone = ALONE.lock().await;
-    let mut rows = Vec::new();
-    if let Some(mut site) = Site::on_postgres_and_redis("faults").await {
-        all(&mut site, &mut rows).await;
+    let on_postgres = async {
+        let Some(mut site) = Site::on_postgres_and_redis("faults").await else { return vec![] };
+        let rows = all(&mut site).await;
         site.close().await;
-    }
-    let mut site = Site::on_kurrentdb().await;
-    all(&mut site, &mut rows).await;
-    site.close().await;
+        rows
+    };
+    let on_kurrentdb = async {
+        let mut site = Site::on_kurrentdb().await;
+        let rows = all(&mut site).await;
+        site.close().await;
+        rows
+    };
+    let (mut rows, others) = tokio::join!(on_postgres, on_kurrentdb);
+    rows.extend(others);
     println!("{}", shown(&rows));
     if let Some(path) = variable("HOLDFAST_FAULTS_TABLE") {
         std::fs::write(path, shown(&rows)).unwrap();

@@ -11,6 +11,8 @@ const LATE: Duration = Duration::from_secs(2);
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// Nothing, to compare with.
+    None,
     /// Connections are reset, and new ones refused.
     Refused,
     /// The server is killed, and started again.
@@ -26,12 +28,20 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Refused, Self::Killed, Self::Paused, Self::Slow, Self::Reset, Self::HalfOpen];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::None,
+        Self::Refused,
+        Self::Killed,
+        Self::Paused,
+        Self::Slow,
+        Self::Reset,
+        Self::HalfOpen,
+    ];
 
     /// As the table names it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::None => "none",
             Self::Refused => "refused",
             Self::Killed => "killed",
             Self::Paused => "paused",
@@ -44,6 +54,7 @@ impl Fault {
     /// How long it lasts.
     pub(crate) const fn lasts(self, long: bool) -> Duration {
         match (self, long) {
+            (Self::None, _) => Duration::from_secs(1),
             (_, true) => Duration::from_secs(10),
             (Self::Paused, false) => Duration::from_secs(3),
             (
@@ -80,6 +91,7 @@ impl Target {
     /// Begins a fault.
     pub(crate) fn strike(&mut self, fault: Fault) {
         match fault {
+            Fault::None => {}
             Fault::Refused => self.line.refuse(),
             Fault::Killed => self.store.kill(),
             Fault::Paused => self.store.pause(),
@@ -94,7 +106,9 @@ impl Target {
         match fault {
             Fault::Killed => self.store.restart().await,
             Fault::Paused => self.store.resume(),
-            Fault::Refused | Fault::Slow | Fault::Reset | Fault::HalfOpen => self.line.pass(),
+            Fault::None | Fault::Refused | Fault::Slow | Fault::Reset | Fault::HalfOpen => {
+                self.line.pass();
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_domain::ids::CommandId;
-use holdfast_domain::log::{AnsweredCommand, EventLog, Feed, Position};
+use holdfast_domain::log::{AnsweredCommand, EventLog, Feed, Position, StreamId};
 
 /// A store that was killed comes back within this.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,8 +24,8 @@ pub(crate) struct Truth {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
     pub(crate) positions: BTreeSet<Position>,
-    /// The appends of each command, by their ends.
-    pub(crate) appends: BTreeMap<CommandId, BTreeSet<Position>>,
+    /// The appends of each command, by stream and end. Not every log writes several streams in one.
+    pub(crate) appends: BTreeMap<CommandId, BTreeSet<(StreamId, Position)>>,
     pub(crate) answers: BTreeMap<CommandId, AnsweredCommand>,
 }
 
@@ -45,7 +45,8 @@ impl Truth {
             for recorded in page {
                 self.evidence.positions.insert(recorded.position);
                 let command = recorded.metadata.command_id;
-                self.evidence.appends.entry(command).or_default().insert(recorded.append_end);
+                let append = (recorded.stream, recorded.append_end);
+                self.evidence.appends.entry(command).or_default().insert(append);
             }
         }
         for command in commands {
