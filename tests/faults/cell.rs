@@ -115,7 +115,8 @@ async fn settle(site: &mut Site, customers: &mut [Customer]) -> Vec<String> {
 /// Whether a listener heard how it is now, or was told afterwards to read everything again.
 fn is_heard(own: &Own, news: &News) -> bool {
     news.resynced_at.is_some_and(|at| at > own.told)
-        || news.shown.get(&own.id).is_some_and(|shown| {
-            own.status.is_none_or(|status| status == shown)
-        })
+        || news
+            .shown
+            .get(&own.id)
+            .is_some_and(|shown| own.status.is_none_or(|status| status == shown))
 }

@@ -279,7 +279,8 @@ impl Customer {
         }
     }
 
-    async fn look_at_slots(&mut self) {
+    /// Reads which starts are free around the last one that she got.
+    pub(crate) async fn look_at_slots(&mut self) {
         let wanted = self.last_told();
         let Some(own) = self.owns.last() else { return };
         let (from, to) = (own.starts_at, own.starts_at.plus(Duration::from_hours(12)));
@@ -288,7 +289,8 @@ impl Customer {
         let Some((position, note, body)) = found else { return };
         let items = body["items"].as_array().unwrap();
         for own in self.owns.iter().filter(|own| own.at <= position) {
-            let is_free = items.iter().any(|slot| instant(&text(slot, "starts_at")) == own.starts_at);
+            let is_free =
+                items.iter().any(|slot| instant(&text(slot, "starts_at")) == own.starts_at);
             if is_free {
                 self.notes.complain(format!("{own:?} is shown as free: {note:?}"));
             }

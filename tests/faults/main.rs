@@ -10,6 +10,9 @@ mod controls;
 mod customer;
 mod judge;
 mod listener;
+#[allow(dead_code, clippy::allow_attributes, reason = "other tests use the rest of it")]
+#[path = "../support/node.rs"]
+mod node;
 mod notes;
 mod site;
 #[allow(dead_code, clippy::allow_attributes, reason = "other tests use the rest of it")]
@@ -19,9 +22,6 @@ mod starts;
 mod table;
 mod trouble;
 mod truth;
-#[allow(dead_code, clippy::allow_attributes, reason = "other tests use the rest of it")]
-#[path = "../support/node.rs"]
-mod node;
 
 /// One at a time: what is measured is how soon there is an answer.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -57,10 +57,9 @@ impl Fault {
             (Self::None, _) => Duration::from_secs(1),
             (_, true) => Duration::from_secs(10),
             (Self::Paused, false) => Duration::from_secs(3),
-            (
-                Self::Refused | Self::Killed | Self::Slow | Self::Reset | Self::HalfOpen,
-                false,
-            ) => Duration::from_millis(2_200),
+            (Self::Refused | Self::Killed | Self::Slow | Self::Reset | Self::HalfOpen, false) => {
+                Duration::from_millis(2_200)
+            }
         }
     }
 }
@@ -98,6 +97,16 @@ impl Target {
             Fault::Slow => self.line.delay(LATE),
             Fault::Reset => self.line.cut_after(self.store.some_bytes()),
             Fault::HalfOpen => self.line.lose(),
+        }
+    }
+
+    /// Has a double acknowledge what it does not write.
+    pub(crate) fn forget_appends(&self, forgets: bool) {
+        match &self.store {
+            Store::KurrentDb(double) => double.forget_appends(forgets),
+            Store::Postgres(_) | Store::Redis(_) => {
+                panic!("a real server is not that easy to bend")
+            }
         }
     }
 
