@@ -279,11 +279,11 @@ impl Customer {
         }
     }
 
-    /// Reads which starts are free around the last one that she got.
+    /// Reads which starts are free in the day from the first one that she got.
     pub(crate) async fn look_at_slots(&mut self) {
         let wanted = self.last_told();
-        let Some(own) = self.owns.last() else { return };
-        let (from, to) = (own.starts_at, own.starts_at.plus(Duration::from_hours(12)));
+        let Some(own) = self.owns.first() else { return };
+        let (from, to) = (own.starts_at, own.starts_at.plus(Duration::from_hours(24)));
         let path = format!("/v1/offerings/{}/slots?from={from}&to={to}", self.shop.offering);
         let found = self.read(&path, wanted).await;
         let Some((position, note, body)) = found else { return };

@@ -73,8 +73,7 @@ fn command_holds(
     }
     let mut definite = copies.iter().filter(|note| note.is_definite());
     let first = definite.next().ok_or("its fate stays unknown")?;
-    let same = |other: &&Note| (other.status, &other.code) == (first.status, &first.code);
-    if !definite.all(|other| same(other)) {
+    if !definite.all(|other| (other.status, &other.code) == (first.status, &first.code)) {
         return Err("it was answered in two ways");
     }
     if !first.is_success() {

@@ -92,7 +92,7 @@ impl Site {
         let token = format!("Bearer {}", provider.token().unwrap());
         let address = world.node().address();
         let listening = listen(address, token, news, Arc::clone(&notes), stop.clone());
-        let listening = tokio::spawn(listening);
+        let listening = Handle::current().spawn(listening);
         Self { world, targets, truth, news: heard, notes, shops, customers: 0, stop, listening }
     }
 
@@ -101,7 +101,7 @@ impl Site {
         self.customers = self.customers.saturating_add(1);
         let caller = self.world.customer(self.customers);
         let number = usize::try_from(self.customers).unwrap();
-        let shop = Arc::clone(&self.shops[number % self.shops.len()]);
+        let shop = Arc::clone(&self.shops[number.checked_rem(SHOPS).unwrap()]);
         let notes = Arc::clone(&self.notes);
         Customer::new(caller, shop, notes, u64::from(self.customers))
     }

@@ -61,6 +61,9 @@ pub fn place(url: &str) -> &str {
 
 impl Line {
     /// One to a server, `host:port`.
+    ///
+    /// # Panics
+    /// When there is no free port.
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
