@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holdfast_commands::ports::{Ids as _, StoreClock};
 use holdfast_domain::ids::Epoch;
-use holdfast_domain::log::{EventLog, Feed, ReadError};
+use holdfast_domain::log::{EventLog, Feed, Pending, ReadError};
 use holdfast_eventlog::{
     KurrentLog, LogStats, MemoryLog, OpenError, PostgresLog, SqliteLog, postgres,
 };
@@ -125,7 +125,15 @@ pub struct Stores {
 
 impl Stores {
     /// Opens them; they are closed when the node ends.
-    pub async fn open(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
+    pub fn open<'a>(
+        config: &'a Config,
+        lifecycle: &'a Lifecycle,
+    ) -> Pending<'a, Result<Self, StoresError>> {
+        // Boxed: what all stores do together is too much for the compiler to see through.
+        Box::pin(Self::opened(config, lifecycle))
+    }
+
+    async fn opened(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
         let mut stores = open_log(config, open_views(config, lifecycle).await?, lifecycle).await?;
         if let Some(writer) = &stores.writer {
             keep(writer, lifecycle);

@@ -55,7 +55,9 @@ impl Cluster {
             leases: Arc::new(MemoryLeases::new(Arc::new(move || start.elapsed()))),
             hints: Arc::new(LocalHints::new()),
             clock: None,
-            sqlite: None,
+            writer: None,
+            shared: None,
+            redis: None,
         };
         Self { stores, data: tempfile::tempdir().unwrap() }
     }

@@ -13,9 +13,10 @@ use holdfast_eventlog::verify::Broken;
 
 use crate::evidence::Evidence;
 use crate::history::Known;
-use crate::lives::{Lives, violations};
+use crate::lives::Lives;
 use crate::load;
 use crate::node::Node;
+use crate::verdict::violations;
 use crate::{checker, memory, money};
 
 #[test]

@@ -7,11 +7,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::evidence::{Evidence, read};
+use crate::checker;
+use crate::disk::read;
+use crate::evidence::Evidence;
 use crate::http::{Asked, Connection};
 use crate::node::{Node, variable};
+use crate::verdict::{assert_holds, violations};
 use crate::world::{Catalogue, World};
-use crate::{checker, memory, money};
 
 /// A folder with an open business, and the runtime of its customers.
 #[derive(Debug)]
@@ -85,26 +87,6 @@ impl Lives {
         let open = history.iter().filter(|entry| entry.is_unknown());
         open.map(|entry| format!("{} {:?}", entry.asked.path, entry.known)).collect()
     }
-}
-
-/// Everything that is wrong with the disk.
-pub(crate) fn violations(world: &World, evidence: &Evidence, settled: bool) -> Vec<String> {
-    let mut found = checker::violations(&evidence.events);
-    found.extend(evidence.chains.failure.iter().map(|failure| format!("chains: {failure:?}")));
-    found.extend(memory::violations(&world.history(), evidence));
-    found.extend(money::reconcile(&evidence.events, &evidence.movements, settled));
-    found
-}
-
-#[track_caller]
-pub(crate) fn assert_holds(occasion: &str, violations: &[String]) {
-    let first: Vec<_> = violations.iter().take(10).cloned().collect();
-    assert!(
-        violations.is_empty(),
-        "{occasion}: {} violations:\n{}",
-        violations.len(),
-        first.join("\n")
-    );
 }
 
 /// Lets time pass, and waits until everything that follows has happened.

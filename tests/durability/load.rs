@@ -49,10 +49,20 @@ const LUCK: [&str; 12] = [
 
 /// A reservation that a customer was given.
 #[derive(Debug, Clone)]
-struct Own {
-    id: String,
-    order: String,
-    amount: Value,
+pub(crate) struct Own {
+    pub(crate) id: String,
+    pub(crate) order: String,
+    pub(crate) amount: Value,
+}
+
+impl Own {
+    /// What the answer shows, as long as it is to be paid.
+    pub(crate) fn of(shown: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (id, order) = (text(&shown["id"])?, text(&shown["payment"]["order_id"])?);
+        let amount = shown["payment"]["amount"].clone();
+        (shown["status"] == "held").then_some(Self { id, order, amount })
+    }
 }
 
 /// Runs all customers until the server does not answer any more, or each did `commands_max`.
@@ -101,7 +111,9 @@ impl Customer {
                 let wish =
                     wish(&self.world, &self.catalogue, &self.person, &mut self.dice, &self.owns);
                 match self.world.send(&mut connection, wish).await {
-                    Known::Acknowledged(answer) => self.note(&history::json(&answer.body)),
+                    Known::Acknowledged(answer) => {
+                        self.owns.extend(Own::of(&history::json(&answer.body)));
+                    }
                     Known::Refused { .. } => {}
                     // The connection may be gone, the server with it.
                     Known::Unknown(_) => continue 'connections,
@@ -110,17 +122,6 @@ impl Customer {
             return false;
         }
         true
-    }
-
-    fn note(&mut self, shown: &Value) {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let (id, order) = (text(&shown["id"]), text(&shown["payment"]["order_id"]));
-        if let (Some(id), Some(order)) = (id, order)
-            && shown["status"] == "held"
-        {
-            let amount = shown["payment"]["amount"].clone();
-            self.owns.push(Own { id, order, amount });
-        }
     }
 }
 

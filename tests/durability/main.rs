@@ -8,6 +8,7 @@
 mod checker;
 mod claims;
 mod controls;
+mod disk;
 mod evidence;
 mod failpoints;
 mod history;
@@ -27,4 +28,5 @@ mod resets;
 #[path = "../support/socket.rs"]
 mod socket;
 mod stops;
+mod verdict;
 mod world;

@@ -54,13 +54,18 @@ pub(crate) struct World {
 impl World {
     /// An empty folder and people whom a node on it will believe.
     pub(crate) fn new() -> Self {
+        Self::with_customers(CUSTOMERS)
+    }
+
+    /// The same with so many customers.
+    pub(crate) fn with_customers(count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let person = |role| {
             let id = PrincipalId::from_uuid(SystemIds.fresh());
             Person { id, token: token(folder.path(), id, role) }
         };
         let provider = person(Role::Provider);
-        let customers = (0..CUSTOMERS).map(|_| person(Role::Customer)).collect();
+        let customers = (0..count).map(|_| person(Role::Customer)).collect();
         let (keys, history) = (AtomicU64::new(0), Mutex::default());
         Self { folder, provider, customers, keys, history }
     }
@@ -168,7 +173,12 @@ impl World {
         id
     }
 
-    async fn offering(&self, connection: &mut Connection, resource: &str, kind: &str) -> String {
+    pub(crate) async fn offering(
+        &self,
+        connection: &mut Connection,
+        resource: &str,
+        kind: &str,
+    ) -> String {
         let body = json!({
             "resource_id": resource,
             "title": "Something",
@@ -183,7 +193,7 @@ impl World {
         id
     }
 
-    async fn provide(
+    pub(crate) async fn provide(
         &self,
         connection: &mut Connection,
         route: (&'static str, String),
@@ -203,7 +213,7 @@ impl World {
 }
 
 /// Sends a request and waits for its answer, not for ever.
-async fn ask(connection: &mut Connection, asked: &Asked) -> Known {
+pub(crate) async fn ask(connection: &mut Connection, asked: &Asked) -> Known {
     let answer = tokio::time::timeout(PATIENCE, connection.call(asked)).await;
     judge(answer.unwrap_or_else(|_too_long| Err(std::io::ErrorKind::TimedOut.into())))
 }

@@ -86,7 +86,7 @@ async fn once(
                     news.last = Some(cursor);
                 });
             }
-            Some("error") => return Err(std::io::Error::other(frame)),
+            None | Some("error") => return Err(std::io::Error::other(frame)),
             Some(op) => {
                 news.send_modify(|news| {
                     if op == "resync" {
@@ -98,7 +98,6 @@ async fn once(
                     }
                 });
             }
-            None => return Err(std::io::Error::other(frame)),
         }
     }
     Ok(())

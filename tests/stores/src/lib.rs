@@ -11,8 +11,10 @@
 )]
 
 mod line;
-mod redis;
+mod process;
+mod redis_server;
 mod server;
+mod standby;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -21,7 +23,7 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 pub use line::{Line, place};
-pub use redis::{RedisServer, redis_server};
+pub use redis_server::{RedisServer, redis_server};
 pub use server::{Server, server};
 
 const POSTGRES: &str = "HOLDFAST_TEST_POSTGRES_URL";

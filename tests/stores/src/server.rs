@@ -2,27 +2,29 @@
 //! the loopback, an ordinary user, gone when the test is over.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+use crate::process::{folder_of, free_port, give, run_as, signal};
 use crate::{exercised, left_out};
 
+/// Who runs it.
+pub(crate) const USER: &str = "postgres";
 /// How long a server may take to start, also after a crash.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server of its own.
 #[derive(Debug)]
 pub struct Server {
-    programs: PathBuf,
-    folder: PathBuf,
-    password: String,
-    port: u16,
-    process: Child,
+    pub(crate) programs: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) password: String,
+    pub(crate) port: u16,
+    pub(crate) process: Child,
 }
 
 /// Starts one for a suite; none where PostgreSQL is not installed.
@@ -35,15 +37,11 @@ pub async fn server(suite: &str) -> Option<Server> {
         return None;
     };
     exercised("postgres", suite);
-    let folder = std::env::temp_dir().join(format!("holdfast-{}", Uuid::new_v4().simple()));
-    fs::create_dir(&folder).unwrap();
+    let folder = folder_of(USER);
     let password = Uuid::new_v4().simple().to_string();
     fs::write(folder.join("password"), &password).unwrap();
-    if is_root() {
-        let given = Command::new("chown").args(["-R", "postgres:"]).arg(&folder).status().unwrap();
-        assert!(given.success());
-    }
-    let made = as_ordinary(&programs.join("initdb"))
+    give(USER, &folder);
+    let made = run_as(USER, &programs.join("initdb"))
         .arg("--pgdata")
         .arg(folder.join("data"))
         .args(["--username=holdfast", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
@@ -52,7 +50,7 @@ pub async fn server(suite: &str) -> Option<Server> {
         .output()
         .unwrap();
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let process = run(&programs, &folder, port);
     let mut server = Server { programs, folder, password, port, process };
     server.answers().await;
@@ -107,7 +105,7 @@ impl Server {
         all
     }
 
-    async fn answers(&mut self) {
+    pub(crate) async fn answers(&mut self) {
         let began = Instant::now();
         while PgConnection::connect(&self.url()).await.is_err() {
             // Sessions of a killed server may still hold its memory; then the next one ends at once.
@@ -131,9 +129,9 @@ impl Drop for Server {
     }
 }
 
-fn run(programs: &Path, folder: &Path, port: u16) -> Child {
+pub(crate) fn run(programs: &Path, folder: &Path, port: u16) -> Child {
     let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    as_ordinary(&programs.join("postgres"))
+    run_as(USER, &programs.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-p", &port.to_string()])
@@ -144,30 +142,10 @@ fn run(programs: &Path, folder: &Path, port: u16) -> Child {
         .unwrap()
 }
 
-/// Neither program runs as root.
-fn as_ordinary(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
-    command
-}
-
-fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
-}
-
 /// Debian keeps them out of the path, by version; the newest counts.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let named = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let newest = versions.map(|entry| entry.path()).max_by_key(|path| named(path))?;
     Some(newest.join("bin")).filter(|programs| programs.join("initdb").exists())
-}
-
-pub(crate) fn signal(which: &str, processes: &[String]) {
-    // One that has ended meanwhile is no reason to fail.
-    let _some_gone = Command::new("kill").arg(which).args(processes).stderr(Stdio::null()).status();
 }

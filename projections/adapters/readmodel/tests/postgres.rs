@@ -6,7 +6,7 @@
 mod stage;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_domain::log::Position;
 use holdfast_projections::Projections;
@@ -17,7 +17,7 @@ use holdfast_projections::registry::Alteration;
 use holdfast_projections::topic::Cursor;
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::postgres::migrations::{StepState, steps};
-use holdfast_readmodel::{MemoryReadStore, SqliteReadStore};
+use holdfast_readmodel::MemoryReadStore;
 use holdfast_test_stores::{Schema, postgres};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
@@ -167,25 +167,4 @@ async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     assert!(states().await.iter().all(|state| *state == StepState::Applied));
     // Again, on tables that are there.
     in_postgres(&schema).await.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; run it alone: cargo test -p holdfast-readmodel --test postgres -- --ignored"]
-async fn how_fast_views_catch_up() {
-    let Some(schema) = postgres("catching up").await else { return };
-    let (folder, events) = (tempfile::tempdir().unwrap(), history(53, 20_000));
-    let (count, feed) = (events.len(), MemoryFeed::new(events));
-    let sqlite = SqliteReadStore::open(folder.path()).await.unwrap();
-    let stores: [(&str, Arc<dyn ReadStore>); 3] = [
-        ("memory", Arc::new(MemoryReadStore::new())),
-        ("sqlite", Arc::new(sqlite)),
-        ("postgres", Arc::new(in_postgres(&schema).await)),
-    ];
-    for (name, store) in stores {
-        let began = Instant::now();
-        run_to_head(&feed, &store, Projections::all(), 512).await;
-        let took = began.elapsed();
-        let rate = u128::try_from(count).unwrap() * 1_000 / took.as_millis().max(1);
-        println!("{name}: {count} events in {took:?}, {rate} events/s");
-    }
 }

@@ -30,7 +30,8 @@ pub async fn steps(address: &Address) -> Result<Vec<Step>, StoreError> {
 pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
     let migrated = timeout(PATIENCE, async {
         let mut visit = Visit::begin(database).await?;
-        MIGRATIONS.run(&mut *visit).await.map_err(told)?;
+        // `run` takes anything that gives connections, and a future over that is not `Send` enough.
+        MIGRATIONS.run_direct(None, &mut *visit, false).await.map_err(told)?;
         visit.end();
         Ok(())
     });
