@@ -41,6 +41,14 @@ pub enum StoresError {
     /// The event log, when it was asked which one it is.
     #[error("the event log: {0}")]
     Unread(#[from] ReadError),
+    /// The event log on another machine, when it was asked for the first time.
+    #[error("the event log at {address}: {why}")]
+    Away {
+        /// Where it should be, without its password.
+        address: StoreUrl,
+        /// What came of it.
+        why: ReadError,
+    },
     /// The read models.
     #[error("the read models: {0}")]
     Views(#[from] StoreError),
@@ -222,7 +230,8 @@ async fn open_log(
             let if_new = Epoch::from_uuid(SystemIds.fresh());
             let log = KurrentLog::open(url.expose(), if_new, &runtime)?;
             // Nothing is served before the cluster was reached once.
-            log.head().await?;
+            let reached = log.head().await;
+            reached.map_err(|why| StoresError::Away { address: url.clone(), why })?;
             let writer = Some(Writer::KurrentDb(Arc::clone(&log)));
             Ok(over(Arc::<KurrentLog>::clone(&log), log, writer))
         }

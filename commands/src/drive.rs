@@ -17,6 +17,7 @@ use crate::checkout::{Advance, Report, Said};
 use crate::failpoint;
 use crate::owner::Done;
 use crate::owners::Owners;
+use crate::patience::Waits;
 use crate::ports::{
     Capture, CaptureRequest, Clock, NoAnswer, PaymentGateway, RefundRequest, Return,
 };
@@ -49,14 +50,17 @@ impl Driver {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Takes the step that a customer waits for.
+    /// Takes the step that a customer waits for; says so while it is the provider who is waited for.
     pub async fn for_caller(
         &self,
         about: About,
         call: Call,
         request: Request,
+        waits: &Waits,
     ) -> Result<Done, CommandError> {
+        waits.elsewhere(true);
         let (order, said) = self.call(call).await;
+        waits.elsewhere(false);
         let request = Request {
             remembered_as: Some(request.command_id),
             command_id: step_id(order, &said),

@@ -9,6 +9,7 @@ use holdfast_domain::log::{EventLog, Position};
 use holdfast_domain::money::Money;
 use holdfast_domain::payment::PaymentRefusal;
 use holdfast_domain::process::Step;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::checkout::{StartConfirm, started};
@@ -16,6 +17,7 @@ use crate::drive::Driver;
 use crate::in_flight::InFlight;
 use crate::owner::{Ground, remembered};
 use crate::owners::Owners;
+use crate::patience::{STORES_MAX, Waits, within};
 use crate::ports::{Clock, Ids, PaymentGateway, Presenter};
 use crate::refusal::Refusal;
 use crate::request::{Answer, CommandError, Request};
@@ -138,7 +140,9 @@ impl Engine {
                 Err(other) => Err(other),
             }
         };
-        self.to_its_end(command).await
+        // It never waits for anybody but the stores.
+        let (_waits, shown) = Waits::new();
+        self.to_its_end(shown, command).await
     }
 
     /// Captures a payment and confirms its reservation.
@@ -147,7 +151,7 @@ impl Engine {
         confirm: Confirm,
         request: Request,
     ) -> Result<Confirmed, CommandError> {
-        let engine = self.clone();
+        let (engine, (waits, shown)) = (self.clone(), Waits::new());
         let command = async move {
             let _turn = engine.in_flight.enter(request.command_id, IN_FLIGHT_MAX).await?;
             if let Some(answer) = engine.answered(&request).await? {
@@ -174,7 +178,7 @@ impl Engine {
             let mut done = engine.owners.decide(Arc::new(start), asked).await?;
             // A trial, like a refusal, is answered at once: nobody is asked to pay.
             if let (None, Step::Call(call)) = (&done.answer, done.outcome.step.clone()) {
-                done = engine.driver.for_caller(about, call, request).await?;
+                done = engine.driver.for_caller(about, call, request, &waits).await?;
             }
             Ok(match done.answer {
                 Some(answer) => Confirmed::Answered(answer),
@@ -184,7 +188,7 @@ impl Engine {
                 },
             })
         };
-        self.to_its_end(command).await
+        self.to_its_end(shown, command).await
     }
 
     /// Where an earlier copy of the command had started, when it had.
@@ -203,13 +207,25 @@ impl Engine {
         }
     }
 
-    /// Runs a command on the engine's own runtime: a connection that is reset cancels nothing.
+    /// Runs a command on the engine's own runtime: a connection that is reset cancels nothing, and a
+    /// caller who is told that it takes too long does not either.
     async fn to_its_end<T: Send + 'static>(
         &self,
+        elsewhere: watch::Receiver<bool>,
         command: impl Future<Output = Result<T, CommandError>> + Send + 'static,
     ) -> Result<T, CommandError> {
-        self.tasks.spawn(command).await.unwrap_or_else(|_stopped| {
-            Err(CommandError::Unavailable("the engine is stopping".to_owned()))
-        })
+        let running = self.tasks.spawn(command);
+        // A log of this process's own is never away, and a long queue is no reason to give up.
+        let answered = if self.ports.log.capabilities().shared {
+            within(STORES_MAX, elsewhere, running).await
+        } else {
+            Some(running.await)
+        };
+        let unavailable = |why: &str| Err(CommandError::Unavailable(why.to_owned()));
+        match answered {
+            Some(Ok(answer)) => answer,
+            Some(Err(_stopped)) => unavailable("the engine is stopping"),
+            None => unavailable("no answer in time; it is still under way"),
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod handle;
 pub mod in_flight;
 pub mod owner;
 pub mod owners;
+pub mod patience;
 pub mod ports;
 pub mod processes;
 pub mod refusal;

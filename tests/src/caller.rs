@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use holdfast_domain::ids::PrincipalId;
 use reqwest::{Client, Method};
@@ -24,8 +25,10 @@ pub struct Wire {
 impl Wire {
     /// To a node at this address.
     pub fn new(address: SocketAddr) -> Self {
+        // A node closes connections that were idle for five seconds, perhaps just as they are used.
+        let client = Client::builder().pool_idle_timeout(Duration::from_secs(2)).build().unwrap();
         Self {
-            client: Client::new(),
+            client,
             address: Mutex::new(address),
             keys: AtomicU64::new(0),
             seen: AtomicU64::new(0),

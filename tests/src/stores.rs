@@ -20,6 +20,15 @@ pub enum Stores {
         /// Cache, hints and rate limits.
         redis: String,
     },
+    /// Wherever these addresses lead.
+    Named {
+        /// The log.
+        log: LogStore,
+        /// The read models; in the test's own folder when it is not said.
+        read: Option<ReadStore>,
+        /// Cache, hints and rate limits.
+        redis: Option<String>,
+    },
 }
 
 /// Whether the tests of this process run on PostgreSQL and Redis.
@@ -53,10 +62,18 @@ impl Stores {
 
     /// Lets a node run on them.
     pub fn put_into(&self, config: &mut Config) {
-        if let Self::Shared { schema, redis } = self {
-            config.log = LogStore::Postgres(StoreUrl::new(schema.url()));
-            config.read = ReadStore::Postgres(StoreUrl::new(schema.url()));
-            config.redis = Some(StoreUrl::new(redis));
+        match self {
+            Self::Embedded => {}
+            Self::Shared { schema, redis } => {
+                config.log = LogStore::Postgres(StoreUrl::new(schema.url()));
+                config.read = ReadStore::Postgres(StoreUrl::new(schema.url()));
+                config.redis = Some(StoreUrl::new(redis));
+            }
+            Self::Named { log, read, redis } => {
+                config.log = log.clone();
+                config.read = read.clone().unwrap_or_else(|| config.read.clone());
+                config.redis = redis.as_ref().map(|redis| StoreUrl::new(redis));
+            }
         }
     }
 }

@@ -75,8 +75,12 @@ impl World {
 
     /// A fresh node whose clock starts at this instant.
     pub async fn starting_at(now: &str) -> Self {
+        Self::on(Stores::of_this_run().await, now).await
+    }
+
+    /// A node on these stores, whose clock starts at this instant.
+    pub async fn on(stores: Stores, now: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let stores = Stores::of_this_run().await;
         let running = started(config(&data, &stores, instant(now))).await;
         let wire = Arc::new(Wire::new(running.address()));
         Self { running: Some(running), data, stores, wire }

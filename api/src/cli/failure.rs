@@ -131,6 +131,13 @@ impl From<StoresError> for Failure {
             StoresError::Sqlite(why) => why.into(),
             StoresError::Postgres(why) => why.into(),
             StoresError::Unread(why) => why.into(),
+            StoresError::Away { why: ReadError::Unavailable(_), .. } => {
+                Self::Unavailable(why.to_string())
+            }
+            StoresError::Away {
+                why: ReadError::UnknownEvent { .. } | ReadError::Malformed { .. },
+                ..
+            } => Self::Failed(why.to_string()),
             StoresError::Views(why) => why.into(),
             StoresError::Address(why) => why.into(),
             StoresError::Redis(why) => Self::Usage(why.to_string()),

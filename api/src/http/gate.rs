@@ -2,6 +2,8 @@
 //! caller's share, the time limit. Denies by default: what the table of routes does not name does
 //! not exist.
 
+use std::time::Duration;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, HeaderValue};
@@ -22,6 +24,10 @@ use crate::state::State;
 const WORKER: &str =
     "This node is a worker and serves no API: ask a node with the role all or api.";
 
+/// How long a read may take that waits for a position, with the wait and what follows it: each has a
+/// bound of its own, and together they would be longer than anybody should wait for a store.
+const WAITING_READ_MAX: Duration = Duration::from_millis(2_300);
+
 /// The middleware.
 pub async fn gate<B: MessageBody + 'static>(
     state: Data<State>,
@@ -38,12 +44,19 @@ pub async fn gate<B: MessageBody + 'static>(
         }
     };
     let limit = state.config.limits.handler_timeout;
+    let limit = if waits(request.query_string()) { limit.min(WAITING_READ_MAX) } else { limit };
     let answered = tokio::time::timeout(limit, next.call(request)).await;
     let mut response = answered.map_err(|_late| Problem::new(Code::Timeout).retry_after(1))??;
     for (name, value) in share.iter().flat_map(Share::headers) {
         response.headers_mut().insert(name, value);
     }
     Ok(response.map_into_boxed_body())
+}
+
+/// Whether a read waits for a position first, and is about the present.
+fn waits(query: &str) -> bool {
+    let asks = |name: &str| query.split('&').any(|part| part.starts_with(name));
+    asks("min_position=") && !asks("as_of=")
 }
 
 async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>, Problem> {
@@ -82,4 +95,17 @@ fn find(request: &ServiceRequest) -> Result<&'static Row, Problem> {
         return Err(Problem::new(Code::NotFound));
     }
     Err(Problem::new(Code::MethodNotAllowed).header(ALLOW, allow))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reads_of_the_present_that_wait_are_bounded_together_with_their_wait() {
+        assert!(waits("min_position=7"));
+        assert!(waits("limit=2&min_position=7"));
+        assert!(!waits("limit=2"));
+        assert!(!waits("as_of=3&min_position=7"));
+    }
 }

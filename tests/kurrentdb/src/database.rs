@@ -98,12 +98,15 @@ pub(crate) struct Database {
     records: Vec<Record>,
     streams: BTreeMap<String, Stream>,
     end: u64,
+    /// Whether what is appended is acknowledged and not kept.
+    pub(crate) forgets: bool,
 }
 
 impl Database {
     /// With what a server writes for itself when it starts.
     pub(crate) fn new() -> Self {
-        let mut database = Self { records: Vec::new(), streams: BTreeMap::new(), end: 0 };
+        let (records, streams) = (Vec::new(), BTreeMap::new());
+        let mut database = Self { records, streams, end: 0, forgets: false };
         database.write("$settings", vec![New::system("$UserCreated", "{}".to_owned())]);
         database
             .write("$stats-0.0.0.0:2113", vec![New::system("$statsCollected", "{}".to_owned())]);
@@ -143,7 +146,15 @@ impl Database {
         if events.is_empty() {
             return Ok(Stands { revision: last, position: None });
         }
-        Ok(self.write(name, events))
+        let (kept, length) = (self.records.len(), stream.records.len());
+        let stands = self.write(name, events);
+        if self.forgets {
+            self.records.truncate(kept);
+            if let Some(stream) = self.streams.get_mut(name) {
+                stream.records.truncate(length);
+            }
+        }
+        Ok(stands)
     }
 
     /// Where these very events stand already: right behind the revision that is expected, or, when

@@ -158,6 +158,11 @@ impl Double {
         self.shared.faults.pause(false);
     }
 
+    /// Has every append from now on acknowledged and not kept, or kept again.
+    pub fn forget_appends(&self, forgets: bool) {
+        self.shared.database().forgets = forgets;
+    }
+
     /// How many events the stream holds.
     pub fn count(&self, stream: &str) -> usize {
         self.shared.database().stream(stream).ok().flatten().map_or(0, |seen| seen.len())

@@ -10,6 +10,7 @@
     reason = "furnishing of tests fails by panicking, and says what it runs on"
 )]
 
+mod line;
 mod process;
 mod redis_server;
 mod server;
@@ -21,6 +22,7 @@ use std::io::Write as _;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+pub use line::{Line, place};
 pub use redis_server::{RedisServer, redis_server};
 pub use server::{Server, server};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::process::{folder_of, free_port, run_as};
+use crate::process::{folder_of, free_port, run_as, signal};
 use crate::{exercised, left_out};
 
 const PROGRAM: &str = "redis-server";
@@ -65,6 +65,16 @@ impl RedisServer {
     pub fn restart(&mut self) {
         self.process = run(&self.folder, &self.password, self.port);
         self.answers();
+    }
+
+    /// Lets it stand still.
+    pub fn pause(&self) {
+        signal("-STOP", &[self.process.id().to_string()]);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal("-CONT", &[self.process.id().to_string()]);
     }
 
     fn answers(&mut self) {

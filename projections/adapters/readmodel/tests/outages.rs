@@ -2,8 +2,6 @@
 //! are told soon, nothing is lost or counted twice, and nobody has to open it anew.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/line.rs"]
-mod line;
 #[path = "support/stage.rs"]
 mod stage;
 
@@ -20,21 +18,15 @@ use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::{MemoryReadStore, PostgresReadStore};
-use holdfast_test_stores::{postgres, server};
+use holdfast_test_stores::{Line, place, postgres, server};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
-use line::Line;
 use stage::{everything, options, run_to_head};
 
 /// What "within two seconds" may take where two cores do everything.
 const SOON: Duration = Duration::from_millis(2_700);
-
-/// Where a server is, in its address.
-fn place(url: &str) -> &str {
-    url.rsplit_once('@').unwrap().1.split('/').next().unwrap()
-}
 
 fn told<'a, T: 'a>(call: Pending<'a, Result<T, StoreError>>) -> Pending<'a, Option<StoreError>> {
     Box::pin(async move { call.await.err() })
@@ -86,8 +78,7 @@ async fn back(store: &PostgresReadStore) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_says_nothing_is_unavailable_soon_and_is_used_again_later() {
     let Some(schema) = postgres("silence").await else { return };
-    let line = Line::to(place(schema.url()).to_owned()).await;
-    let url = schema.url().replace(place(schema.url()), &format!("127.0.0.1:{}", line.port));
+    let (line, url) = Line::before(schema.url()).await;
     let store = PostgresReadStore::open(url.parse().unwrap()).await.unwrap();
     for _ in 0..2 {
         line.hold();
@@ -96,7 +87,7 @@ async fn a_server_that_says_nothing_is_unavailable_soon_and_is_used_again_later(
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
         let unavailable = |told: &Option<_>| matches!(told, Some(StoreError::Unavailable(_)));
         assert!(told.iter().all(unavailable), "{told:?}");
-        line.release();
+        line.pass();
         back(&store).await;
     }
 }
@@ -133,8 +124,8 @@ async fn a_statement_that_waits_is_given_up_soon_and_a_page_whose_answer_was_los
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_another_host_now_is_found() {
     let Some(schema) = postgres("failover").await else { return };
-    let line = Line::to(place(schema.url()).to_owned()).await;
-    let hosts = format!("127.0.0.1:{},{}", line.port, place(schema.url()));
+    let line = Line::to(place(schema.url())).await;
+    let hosts = format!("{},{}", line.place(), place(schema.url()));
     let url = schema.url().replace(place(schema.url()), &hosts);
     let store = PostgresReadStore::open(url.parse().unwrap()).await.unwrap();
     every_call(&store).await;
