@@ -94,6 +94,11 @@ pub struct Owner {
     read_now: BTreeSet<StreamId>,
 }
 
+/// Whether a use case reads one of these streams.
+fn stands_on(use_case: &dyn UseCase, open: &BTreeSet<StreamId>) -> bool {
+    use_case.streams().iter().any(|stream| open.contains(stream))
+}
+
 impl Owner {
     /// Of `stream`, knowing nothing yet.
     pub const fn new(stream: StreamId, ground: Ground) -> Self {
@@ -123,6 +128,8 @@ impl Owner {
         self.wait_for_clock(&waiting).await;
         let mut decided = Vec::new();
         let mut deferred = VecDeque::new();
+        // What earlier decisions of this round write, which may not come to stand.
+        let mut open = BTreeSet::new();
         let (mut moved, mut stale) = (false, Vec::new());
         for entry in waiting {
             if moved {
@@ -140,8 +147,17 @@ impl Owner {
                 moved |= matches!(verdict.then, Then::Append(_));
                 continue;
             }
+            if !self.is_judged(&verdict.then) && stands_on(&*entry.job.use_case, &open) {
+                // Nothing would take it back if what it stands on is not written.
+                deferred.push_back(entry);
+                continue;
+            }
             match verdict.then {
-                Then::Append(decision) => decided.push((entry, *decision)),
+                Then::Append(decision) => {
+                    let batch = decision.batch.iter().flat_map(|batch| &batch.writes);
+                    open.extend(batch.map(|write| write.stream));
+                    decided.push((entry, *decision));
+                }
                 Then::Answer(result) => answer(entry.job, *result),
             }
         }
@@ -153,6 +169,17 @@ impl Owner {
         self.states.retain(|stream, _| !stale.contains(stream));
         again.append(&mut deferred);
         again
+    }
+
+    /// Whether the log compares what a verdict stands on with what is there.
+    fn is_judged(&self, then: &Then) -> bool {
+        match then {
+            Then::Answer(_) => false,
+            Then::Append(decision) => {
+                let writes = decision.batch.as_ref().is_some_and(|it| !it.writes.is_empty());
+                writes || self.ground.log.capabilities().guards
+            }
+        }
     }
 
     /// The streams that a decision stands on although neither the log will judge them nor were they

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::cache::Cache;
 use crate::projector::Projector;
 use crate::registry::{Generation, GenerationId, Registry};
-use crate::shared::{Scope, SharedCache};
+use crate::shared::SharedCache;
 use crate::status::Status;
 
 /// What is shown to readers.
@@ -72,12 +72,11 @@ impl Published {
 
     /// The cache that nodes share and where in it the active generation of a view is kept, when that
     /// view is shared and this build can read it.
-    pub fn shared(&self, view: &str) -> Option<(&Arc<dyn SharedCache>, Scope)> {
+    pub fn shared(&self, view: &str) -> Option<(&Arc<dyn SharedCache>, GenerationId)> {
         let shared = self.shared.as_ref().filter(|_cache| self.shared_views.contains(view))?;
         let registry = self.registry.borrow();
         let active = registry.as_ref()?.active(view).filter(|active| self.reads(active))?;
-        let revision = registry.as_ref()?.revision;
-        Some((shared, Scope { registry: revision, generation: active.id }))
+        Some((shared, active.id))
     }
 
     /// Whether a generation is of a view that nodes share.

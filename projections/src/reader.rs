@@ -136,20 +136,20 @@ impl Reader {
             return shown(view, key, found, position.max(since));
         }
         let shared = self.published.shared(view);
-        let shared = shared.map(|(cache, scope)| (cache, scope, Place::document(scope, &key)));
-        if let Some((cache, scope, place)) = &shared
+        let shared = shared.map(|(cache, id)| (cache, id, Place::document(id, &key)));
+        if let Some((cache, generation, place)) = &shared
             && let Some((kept, at)) = cache.get(place.clone(), position).await
             && let Some(document) = shared::document(&kept)
         {
             let found = Found::Row(document);
-            self.published.cache.read(scope.generation, &key, found.clone(), at);
+            self.published.cache.read(*generation, &key, found.clone(), at);
             self.settle(at).await;
             return shown(view, key, found, at);
         }
         let read = self.store.document(view, key.clone()).await?;
-        if let Some((cache, scope, place)) = shared
+        if let Some((cache, generation, place)) = shared
             && let Found::Row(document) = &read.value
-            && read.generation == Some(scope.generation)
+            && read.generation == Some(generation)
         {
             cache.put(place, shared::kept(document.as_ref()), read.position).await;
         }
@@ -182,8 +182,8 @@ impl Reader {
         query: Query,
     ) -> Result<At<Vec<Entry>>, ReadFailure> {
         let position = self.position();
-        let shared = self.published.shared(view).and_then(|(cache, scope)| {
-            Some((cache, scope.generation, Place::list(scope, &query)?))
+        let shared = self.published.shared(view).and_then(|(cache, generation)| {
+            Some((cache, generation, Place::list(generation, &query)?))
         });
         if let Some((cache, _generation, place)) = &shared
             && let Some((kept, at)) = cache.get(place.clone(), position).await

@@ -19,7 +19,7 @@ use crate::projector::Projector;
 use crate::published::Published;
 use crate::reader::Reader;
 use crate::rebuild::RebuildError;
-use crate::shared::{Note, Place, Scope, SharedCache, kept, tags};
+use crate::shared::{Note, Place, SharedCache, kept, tags};
 use crate::status::Source;
 use crate::watcher::{self, Watcher};
 
@@ -215,7 +215,7 @@ impl Runner {
     async fn publish(&self, follower: &Follower, taken: Option<Taken>) {
         let position = follower.position();
         if let Some(taken) = taken {
-            self.share(follower, &taken).await;
+            self.share(&taken).await;
             self.published.cache.committed(position, taken.documents);
             for (generation, key) in taken.parked {
                 self.published.cache.parked(position, generation, key);
@@ -234,22 +234,21 @@ impl Runner {
     }
 
     /// Tells the shared cache what a page did.
-    async fn share(&self, follower: &Follower, taken: &Taken) {
+    async fn share(&self, taken: &Taken) {
         let Some(shared) = &self.published.shared else { return };
         let after = taken.checkpoint.position;
         if !taken.parked.is_empty() {
             // What a parked key makes untrue is not known one by one.
             return shared.began(after).await;
         }
-        let scope = |generation| Scope { registry: follower.registry, generation };
         let documents = taken.documents.iter().filter(|(id, ..)| self.published.is_shared(*id));
         let documents = documents.map(|(generation, key, document)| {
-            (Place::document(scope(*generation), key), kept(document.as_ref()))
+            (Place::document(*generation, key), kept(document.as_ref()))
         });
         let touched: BTreeSet<String> = taken
             .shared
             .iter()
-            .flat_map(|(generation, columns)| tags(scope(*generation), columns))
+            .flat_map(|(generation, columns)| tags(*generation, columns))
             .collect();
         let (documents, tags) = (documents.collect(), touched.into_iter().collect());
         shared.committed(Note { before: taken.before, after, documents, tags }).await;

@@ -24,32 +24,16 @@ pub struct Place {
     pub tag: String,
 }
 
-/// A generation while the registry is as it is: what was kept under another registry is not found,
-/// so a generation that is read again after a while brings nothing old with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
-    /// The revision of the registry.
-    pub registry: u64,
-    /// Which generation.
-    pub generation: GenerationId,
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.registry, self.generation.0)
-    }
-}
-
 impl Place {
     /// Of one document.
-    pub fn document(scope: Scope, key: &Key) -> Self {
-        let name = format!("document:{scope}:{key}");
+    pub fn document(generation: GenerationId, key: &Key) -> Self {
+        let name = format!("document:{}:{key}", generation.0);
         Self { tag: name.clone(), name }
     }
 
     /// Of a list. It depends on the narrowest thing that it asks for; none for a list that depends
     /// on two things at once.
-    pub fn list(scope: Scope, query: &Query) -> Option<Self> {
+    pub fn list(generation: GenerationId, query: &Query) -> Option<Self> {
         if query.party.is_some() {
             return None;
         }
@@ -60,33 +44,33 @@ impl Place {
             ("provider", &query.provider),
         ];
         let narrowest = narrowest.into_iter().find_map(|(column, value)| {
-            value.as_ref().map(|value| column_tag(scope, column, value))
+            value.as_ref().map(|value| column_tag(generation, column, value))
         });
-        let tag = narrowest.unwrap_or_else(|| generation_tag(scope));
-        Some(Self { name: format!("list:{scope}:{query:?}"), tag })
+        let tag = narrowest.unwrap_or_else(|| generation_tag(generation));
+        Some(Self { name: format!("list:{}:{query:?}", generation.0), tag })
     }
 }
 
 /// The tags of the lists in which a document with these columns stands.
-pub fn tags(scope: Scope, columns: &Indexes) -> Vec<String> {
+pub fn tags(generation: GenerationId, columns: &Indexes) -> Vec<String> {
     let named = [
         ("resource", &columns.resource),
         ("offering", &columns.offering),
         ("owner", &columns.owner),
         ("provider", &columns.provider),
     ];
-    let named = named
-        .into_iter()
-        .filter_map(|(column, value)| value.as_ref().map(|value| column_tag(scope, column, value)));
-    std::iter::once(generation_tag(scope)).chain(named).collect()
+    let named = named.into_iter().filter_map(|(column, value)| {
+        value.as_ref().map(|value| column_tag(generation, column, value))
+    });
+    std::iter::once(generation_tag(generation)).chain(named).collect()
 }
 
-fn generation_tag(scope: Scope) -> String {
-    format!("list:{scope}")
+fn generation_tag(generation: GenerationId) -> String {
+    format!("list:{}", generation.0)
 }
 
-fn column_tag(scope: Scope, column: &str, value: &str) -> String {
-    format!("list:{scope}:{column}:{value}")
+fn column_tag(generation: GenerationId, column: &str, value: &str) -> String {
+    format!("list:{}:{column}:{value}", generation.0)
 }
 
 /// A document, or that there is none, as it is kept.
@@ -153,7 +137,7 @@ pub trait SharedCache: Send + Sync + fmt::Debug {
 mod tests {
     use super::*;
 
-    const VIEW: Scope = Scope { registry: 2, generation: GenerationId(7) };
+    const VIEW: GenerationId = GenerationId(7);
 
     #[test]
     fn whatever_stands_in_a_list_touches_its_tag() {

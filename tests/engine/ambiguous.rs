@@ -1,10 +1,11 @@
 //! An append whose answer is lost: what stands is answered as it stands, what does not is not
 //! acknowledged, and the same command again has one effect in all.
 
-use holdfast_commands::request::CommandError;
+use holdfast_commands::request::{CommandError, Request};
+use holdfast_commands::reserve::Reserve;
 
 use crate::logs::Fate;
-use crate::stage::Stage;
+use crate::stage::{Stage, calm};
 
 #[tokio::test]
 async fn an_append_that_stands_unheard_is_answered_as_it_stands() {
@@ -40,5 +41,33 @@ async fn an_append_that_does_not_stand_is_not_acknowledged() {
     let late = stage.engine.execute(wish, request).await.unwrap();
     assert_eq!((late.status, late.replayed), (409, false), "it was never carried out");
     assert_eq!(stage.history().await.count("reservation.requested"), 2);
+    stage.close().await;
+}
+
+/// Two in one group: the second is answered without an append, from what the first decided.
+#[tokio::test]
+async fn an_answer_that_appends_nothing_waits_for_what_it_stands_on() {
+    let stage = Stage::open().await;
+    stage.log.close_door();
+    let spawned = |use_case: Reserve, request: Request| {
+        let engine = stage.engine.clone();
+        tokio::spawn(async move { engine.execute(use_case, request).await })
+    };
+    // The owner is busy, so that the two behind it are taken together.
+    let (engine, opening, request) = (stage.engine.clone(), stage.opening(), stage.fresh());
+    let busy = tokio::spawn(async move { engine.execute(opening, request).await });
+    calm().await;
+    let first = spawned(stage.wish(0).1, stage.fresh());
+    let trial = Request { dry_run: true, ..stage.fresh() };
+    let second = spawned(stage.wish(0).1, trial);
+    calm().await;
+    stage.log.next_append(Fate::StandsUnheard);
+    stage.log.next_append(Fate::LostUnheard);
+    stage.log.open_door();
+    busy.await.unwrap().unwrap();
+    assert!(first.await.unwrap().is_err(), "nobody knows that it stands");
+    let tried = second.await.unwrap().unwrap();
+    assert_eq!(tried.status, 200, "the time is free: what took it was never written");
+    assert_eq!(stage.history().await.count("reservation.requested"), 0);
     stage.close().await;
 }

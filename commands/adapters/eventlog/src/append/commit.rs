@@ -44,9 +44,7 @@ pub(super) async fn commit_round<S: Store>(store: &mut S, shared: &Shared, jobs:
                     Failure::NotWritten(StoreError::Rejected(_))
                     | Failure::Unclear(StoreError::Lost(_)) => {
                         let resolving = matches!(failure, Failure::Unclear(_));
-                        for mut part in parts {
-                            alone(store, shared, &mut part, resolving).await;
-                        }
+                        one_by_one(store, shared, parts, resolving).await;
                     }
                     Failure::NotWritten(_) | Failure::Unclear(_) => {
                         give_up(shared, &mut parts, &failure);
@@ -54,6 +52,29 @@ pub(super) async fn commit_round<S: Store>(store: &mut S, shared: &Shared, jobs:
                 }
             }
         }
+    }
+}
+
+/// Each part in its own commit. A store that does not even answer a look for a lost commit is not
+/// asked again for each of those that wait: nobody knows what became of them.
+async fn one_by_one<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    parts: Vec<Part<'_>>,
+    resolving: bool,
+) {
+    let mut unknown = None;
+    for mut part in parts {
+        if let Some(why) = &unknown {
+            let unknown = Err(AppendError::Ambiguous(String::clone(why)));
+            part.answers.extend(std::iter::repeat_n(unknown, part.batches.len()));
+            continue;
+        }
+        alone(store, shared, &mut part, resolving).await;
+        unknown = part.answers.iter().find_map(|answer| match answer {
+            Err(AppendError::Ambiguous(why)) if resolving => Some(why.clone()),
+            Ok(_) | Err(_) => None,
+        });
     }
 }
 

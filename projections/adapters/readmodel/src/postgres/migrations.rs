@@ -30,8 +30,11 @@ pub async fn steps(address: &Address) -> Result<Vec<Step>, StoreError> {
 pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
     let migrated = timeout(PATIENCE, async {
         let mut visit = Visit::begin(database).await?;
+        // Another node may be at it, and takes as long as it takes.
+        sqlx::raw_sql("SET lock_timeout = 0").execute(&mut *visit).await.map_err(failed)?;
         // `run` takes anything that gives connections, and a future over that is not `Send` enough.
         MIGRATIONS.run_direct(None, &mut *visit, false).await.map_err(told)?;
+        sqlx::raw_sql("RESET lock_timeout").execute(&mut *visit).await.map_err(failed)?;
         visit.end();
         Ok(())
     });

@@ -1,4 +1,6 @@
-//! The scripts. An entry is `<position> <value>`; numbers are below 2^53, so Lua's are exact.
+//! The scripts. An entry is `<life> <position> <value>`: a runner that begins, and a gap in the notes,
+//! begin another life of the index, and no entry outlives its own. Numbers are below 2^53, so Lua's
+//! are exact.
 
 use std::sync::LazyLock;
 
@@ -10,15 +12,14 @@ pub(super) static GET: LazyLock<Script> = LazyLock::new(|| {
         "
 local entry = redis.call('GET', KEYS[2])
 if not entry then return false end
-local known = redis.call('HMGET', KEYS[1], 'upto', 'base', ARGV[1])
+local known = redis.call('HMGET', KEYS[1], 'upto', 'life', ARGV[1])
 if not known[1] then return false end
-local space = string.find(entry, ' ', 1, true)
-local at = tonumber(string.sub(entry, 1, space - 1))
-local upto, base, touched = tonumber(known[1]), tonumber(known[2]), tonumber(known[3] or 0)
-if at < base or touched > at then return false end
-local position = math.max(at, upto)
+local life, at, value = string.match(entry, '^(%d+) (%d+) (.*)$')
+at = tonumber(at)
+if life ~= known[2] or tonumber(known[3] or 0) > at then return false end
+local position = math.max(at, tonumber(known[1]))
 if position < tonumber(ARGV[2]) then return false end
-return {position, string.sub(entry, space + 1)}
+return {position, value}
 ",
     )
 });
@@ -29,11 +30,9 @@ pub(super) static PUT: LazyLock<Script> = LazyLock::new(|| {
     script(
         "
 local at = tonumber(ARGV[2])
-local known = redis.call('HMGET', KEYS[1], 'base', ARGV[1])
+local known = redis.call('HMGET', KEYS[1], 'base', ARGV[1], 'life')
 if not known[1] or at < tonumber(known[1]) or tonumber(known[2] or 0) > at then return false end
-local entry = redis.call('GET', KEYS[2])
-if entry and tonumber(string.match(entry, '^%d+')) > at then return false end
-redis.call('SET', KEYS[2], ARGV[2] .. ' ' .. ARGV[4], 'PX', ARGV[3])
+redis.call('SET', KEYS[2], known[3] .. ' ' .. ARGV[2] .. ' ' .. ARGV[4], 'PX', ARGV[3])
 return true
 ",
     )
@@ -44,8 +43,9 @@ return true
 pub(super) static BEGAN: LazyLock<Script> = LazyLock::new(|| {
     script(
         "
+local time = redis.call('TIME')
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'upto', ARGV[1], 'base', ARGV[1])
+redis.call('HSET', KEYS[1], 'upto', ARGV[1], 'base', ARGV[1], 'life', time[1] .. time[2])
 redis.call('PUBLISH', ARGV[2], ARGV[1])
 return true
 ",
@@ -63,10 +63,12 @@ local before, after = tonumber(ARGV[1]), tonumber(ARGV[2])
 local upto = tonumber(redis.call('HGET', KEYS[1], 'upto') or -1)
 if after <= upto then return false end
 if upto ~= before or redis.call('HLEN', KEYS[1]) > 100000 then
+    local time = redis.call('TIME')
     redis.call('DEL', KEYS[1])
-    redis.call('HSET', KEYS[1], 'base', ARGV[2])
+    redis.call('HSET', KEYS[1], 'base', ARGV[2], 'life', time[1] .. time[2])
 end
 redis.call('HSET', KEYS[1], 'upto', ARGV[2])
+local life = redis.call('HGET', KEYS[1], 'life')
 local first = 6 + tonumber(ARGV[5])
 for index = 6, first - 1 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[2]) end
 for number = 2, #KEYS do
@@ -75,7 +77,7 @@ for number = 2, #KEYS do
     if ARGV[place + 1] == '' then
         redis.call('DEL', KEYS[number])
     else
-        redis.call('SET', KEYS[number], ARGV[2] .. ' ' .. ARGV[place + 1], 'PX', ARGV[3])
+        redis.call('SET', KEYS[number], life .. ' ' .. ARGV[2] .. ' ' .. ARGV[place + 1], 'PX', ARGV[3])
     end
 end
 redis.call('PUBLISH', ARGV[4], ARGV[2])
