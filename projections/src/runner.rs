@@ -51,7 +51,7 @@ impl Default for Options {
             page: 512,
             retention: Retention { positions: 100_000, age: None },
             pause: Duration::from_millis(50),
-            pause_max: Duration::from_secs(1),
+            pause_max: Duration::from_millis(500),
             look_again: Duration::from_secs(1),
             cache_bytes: CACHE_BYTES,
             failpoint: no_failpoint,
