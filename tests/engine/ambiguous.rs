@@ -3,6 +3,7 @@
 
 use holdfast_commands::request::{CommandError, Request};
 use holdfast_commands::reserve::Reserve;
+use tokio::task::JoinSet;
 
 use crate::logs::Fate;
 use crate::stage::{Stage, calm};
@@ -50,12 +51,14 @@ async fn an_answer_that_appends_nothing_waits_for_what_it_stands_on() {
     let stage = Stage::open().await;
     stage.log.close_door();
     let spawned = |use_case: Reserve, request: Request| {
-        let engine = stage.engine.clone();
-        tokio::spawn(async move { engine.execute(use_case, request).await })
+        let (engine, mut alone) = (stage.engine.clone(), JoinSet::new());
+        alone.spawn(async move { engine.execute(use_case, request).await });
+        alone
     };
     // The owner is busy, so that the two behind it are taken together.
     let (engine, opening, request) = (stage.engine.clone(), stage.opening(), stage.fresh());
-    let busy = tokio::spawn(async move { engine.execute(opening, request).await });
+    let mut busy = JoinSet::new();
+    busy.spawn(async move { engine.execute(opening, request).await });
     calm().await;
     let first = spawned(stage.wish(0).1, stage.fresh());
     let trial = Request { dry_run: true, ..stage.fresh() };
@@ -64,9 +67,9 @@ async fn an_answer_that_appends_nothing_waits_for_what_it_stands_on() {
     stage.log.next_append(Fate::StandsUnheard);
     stage.log.next_append(Fate::LostUnheard);
     stage.log.open_door();
-    busy.await.unwrap().unwrap();
-    assert!(first.await.unwrap().is_err(), "nobody knows that it stands");
-    let tried = second.await.unwrap().unwrap();
+    busy.join_all().await.pop().unwrap().unwrap();
+    assert!(first.join_all().await.pop().unwrap().is_err(), "nobody knows that it stands");
+    let tried = second.join_all().await.pop().unwrap().unwrap();
     assert_eq!(tried.status, 200, "the time is free: what took it was never written");
     assert_eq!(stage.history().await.count("reservation.requested"), 0);
     stage.close().await;
