@@ -97,7 +97,8 @@ async fn settle(site: &mut Site, customers: &mut [Customer]) -> Vec<String> {
     let began = Instant::now();
     for customer in &mut *customers {
         while !customer.resolve().await && began.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // A payment whose outcome could not be noted is asked about again when its time has come.
+            site.world.advance(1).await;
         }
     }
     let owns: Vec<Own> = customers.iter().flat_map(|customer| customer.owns.clone()).collect();
