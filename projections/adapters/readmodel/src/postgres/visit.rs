@@ -73,7 +73,7 @@ fn silent() -> StoreError {
 pub(super) async fn connect(address: Address, connections: u32) -> Result<Database, StoreError> {
     // Whoever asked has gone by then; a session that waits on would only stand in the way.
     let bounded =
-        address.with("lock_timeout", "1500ms").with("idle_in_transaction_session_timeout", "5s");
+        address.with("lock_timeout", "5s").with("idle_in_transaction_session_timeout", "5s");
     Database::connect(bounded, connections).await.map_err(|why| match why {
         DatabaseError::NotDurable(_) => StoreError::Refused(why.to_string()),
         DatabaseError::NoPrimary { .. } => StoreError::Unavailable(why.to_string()),
