@@ -55,8 +55,8 @@ async fn an_event_that_postgresql_lost_and_an_old_answer_of_redis_are_found() {
     let age = "local kept = 0
         for _, key in ipairs(redis.call('KEYS', '*:list:*')) do
             local entry = redis.call('GET', key)
-            local value = string.sub(entry, string.find(entry, ' ', 1, true), -1)
-            redis.call('SET', key, '900000000' .. value)
+            local life, value = string.match(entry, '^(%d+) %d+( .*)$')
+            redis.call('SET', key, life .. ' 900000000' .. value)
             kept = kept + 1
         end
         return kept";

@@ -1,5 +1,7 @@
 //! Bodies that are far too large or far too deep.
 
+use std::pin::pin;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -56,12 +58,17 @@ async fn refuses(stream: TcpStream, head: String, piece: Vec<u8>) -> bool {
         }
         Ok::<(), std::io::Error>(())
     };
-    let mut first = [0; 12];
+    let refused = async {
+        let mut first = [0; 12];
+        let answer = reading.read_exact(&mut first).await;
+        answer.is_err() || first == *b"HTTP/1.1 413"
+    };
     // Both ways at once: the answer comes first, and then the connection is reset. The reset may
-    // overtake the answer.
+    // overtake the answer, and the system may have taken all of the body before either.
+    let (mut refused, sending) = (pin!(refused), pin!(sending));
     tokio::select! {
-        answer = reading.read_exact(&mut first) => answer.is_err() || first == *b"HTTP/1.1 413",
-        sent = sending => sent.is_err(),
+        refused = &mut refused => refused,
+        sent = sending => sent.is_err() || refused.await,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use holdfast_redis::{Script, script};
 
-/// What is kept, when it is true at ARGV[2] or later. KEYS: index, entry; ARGV: tag, since.
+/// What is kept, when it is true at `since` or later. KEYS: index, entry; ARGV: tag, since.
 pub(super) static GET: LazyLock<Script> = LazyLock::new(|| {
     script(
         "
