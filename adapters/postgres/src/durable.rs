@@ -16,7 +16,7 @@ pub struct NotDurable {
 }
 
 /// `fsync` and `synchronous_commit`, as this connection has them.
-pub async fn settings(connection: &mut PgConnection) -> Result<[String; 2], sqlx::Error> {
+async fn settings(connection: &mut PgConnection) -> Result<[String; 2], sqlx::Error> {
     let (fsync, commit) =
         sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
             .fetch_one(connection)

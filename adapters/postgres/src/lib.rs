@@ -10,5 +10,5 @@ pub mod migrations;
 
 pub use connect::{Address, AddressError};
 pub use database::{Database, DatabaseError, PATIENCE};
-pub use durable::{NotDurable, settings};
+pub use durable::NotDurable;
 pub use listen::Listener;
