@@ -56,7 +56,7 @@ async fn agree(reader: &Reader, store: &Arc<dyn ReadStore>) {
     let all = store.list("calendar", Query { limit: 10_000, ..Query::default() }).await.unwrap();
     let columns = |entry: &holdfast_projections::ports::Entry| {
         let claim = entry.document.as_ref().unwrap().read::<serde_json::Value>().unwrap();
-        claim["resource_id"].as_str().unwrap().to_owned()
+        claim.get("resource_id").unwrap().as_str().unwrap().to_owned()
     };
     let resources: BTreeSet<_> = all.value.iter().map(columns).collect();
     let asked = resources.into_iter().map(Some).chain([None]);
