@@ -239,7 +239,7 @@ fn whatever_happens_to_it_what_it_serves_is_true_at_the_position_it_names() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let hits = std::cell::Cell::new(0);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 120,
+        cases: 500,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
