@@ -99,7 +99,7 @@ impl Processes {
     }
 
     /// The same for one of several workers: it advances what falls into its shares, and judges
-    /// only by that whether it is idle, and what is overdue.
+    /// only by that what is overdue.
     #[must_use]
     pub fn sharing(self, shares: Shares) -> Self {
         Self { shares, ..self }
@@ -132,7 +132,8 @@ impl Processes {
         }
     }
 
-    /// Whether nothing is due and no effect is under way.
+    /// Whether nothing is due and no effect is under way. What falls into the shares of another
+    /// worker, or of nobody yet, is due as well: a worker that has just started has none.
     pub async fn is_idle(&self) -> bool {
         let now = self.engine.clock().now();
         let Ok(DuePage { due, .. }) = self.all_due(now).await else { return false };
@@ -146,7 +147,9 @@ impl Processes {
     pub async fn overdue(&self, by: Duration) -> Result<Option<Due>, DueUnavailable> {
         let now = self.engine.clock().now();
         let due = self.all_due(now).await?.due;
-        let late = |entry: &Due| now.since(entry.at) > by && self.is_open(entry, now);
+        let late = |entry: &Due| {
+            self.is_ours(entry) && now.since(entry.at) > by && self.is_open(entry, now)
+        };
         Ok(due.into_iter().find(late))
     }
 
@@ -164,7 +167,7 @@ impl Processes {
         }
         // A reservation can stand there for its seat and for its money: it is one thing to look at.
         let mut met = BTreeSet::new();
-        all.due.retain(|entry| self.shares.has(entry.reservation) && met.insert(entry.reservation));
+        all.due.retain(|entry| met.insert(entry.reservation));
         Ok(all)
     }
 
@@ -172,13 +175,14 @@ impl Processes {
     async fn look(&self) -> Timestamp {
         let now = self.engine.clock().now();
         let latest = now.plus(LOOK_AT_LEAST);
-        let DuePage { due, next, .. } = match self.all_due(now).await {
+        let DuePage { mut due, next, .. } = match self.all_due(now).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "deadlines cannot be looked up; trying again");
                 return now.plus(Duration::from_secs(1));
             }
         };
+        due.retain(|entry| self.is_ours(entry));
         self.forget_all_but(&due);
         for entry in due {
             if self.is_open(&entry, now) {
@@ -188,6 +192,10 @@ impl Processes {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let again = seen.values().filter_map(|seen| seen.again_at);
         again.chain(next).fold(latest, Timestamp::min)
+    }
+
+    fn is_ours(&self, entry: &Due) -> bool {
+        self.shares.has(entry.reservation)
     }
 
     fn is_open(&self, entry: &Due, now: Timestamp) -> bool {

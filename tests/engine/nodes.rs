@@ -262,3 +262,21 @@ async fn a_worker_advances_what_falls_into_its_shares_and_takes_over_at_once() {
     assert_eq!(one.history().await.count("reservation.expired"), 2);
     close(nodes).await;
 }
+
+#[tokio::test]
+async fn a_worker_that_has_no_shares_yet_is_not_idle_while_something_is_due() {
+    let stage = Stage::open().await;
+    let booked = stage.hold(0).await;
+    stage.clock.forward(HOLD);
+    stage.show(&[booked], stage.now());
+    let held = watch::Sender::new(BTreeMap::new());
+    let worker = stage.run_shares(held.subscribe());
+    calm().await;
+    assert!(!worker.is_idle().await, "nobody has taken it up");
+    assert_eq!(worker.overdue(Duration::ZERO).await.unwrap(), None, "and it is not its own");
+    held.send_replace(share(booked.id));
+    stage.written("reservation.expired", 1).await;
+    calm().await;
+    assert!(worker.is_idle().await);
+    stage.close().await;
+}

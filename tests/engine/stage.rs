@@ -186,9 +186,10 @@ impl Stage {
     }
 
     /// Starts the runner of those processes that fall into these shares.
-    pub(crate) fn run_shares(&self, held: watch::Receiver<BTreeMap<String, u64>>) {
+    pub(crate) fn run_shares(&self, held: watch::Receiver<BTreeMap<String, u64>>) -> Processes {
         let processes = self.processes.clone().sharing(Shares::held(held));
-        self.tasks.spawn(processes.run());
+        self.tasks.spawn(processes.clone().run());
+        processes
     }
 
     /// Starts the runner of processes.
