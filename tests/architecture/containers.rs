@@ -218,6 +218,49 @@ fn the_proxy_passes_sockets_on_to_the_nodes_of_the_compose_file() {
     assert!(named.iter().all(|name| compose.services.contains_key(**name)), "{named:?}");
 }
 
+/// How the proxy would make one node's answer, or one caller, everybody's trouble.
+fn proxy_violations(proxy: &str) -> Vec<String> {
+    let directives = proxy.lines().map(|line| line.trim().trim_end_matches(';'));
+    let words: Vec<Vec<_>> = directives.map(|line| line.split_whitespace().collect()).collect();
+    let mut found = Vec::new();
+    for directive in &words {
+        match directive.as_slice() {
+            // A node is away when it cannot be reached. What it answers is an answer.
+            ["proxy_next_upstream", on @ ..] => {
+                let other = on.iter().filter(|word| !["error", "timeout", "off"].contains(word));
+                found.extend(other.map(|word| format!("a node is given up for {word}")));
+            }
+            // Nginx sets a node aside after one failure when nothing is said.
+            ["server", place, how @ ..] if place.contains(':') && !how.contains(&"max_fails=0") => {
+                found.push(format!("{place} is set aside after a failure"));
+            }
+            _ => {}
+        }
+    }
+    let says = |name: &str| words.iter().any(|words| words.first() == Some(&name));
+    if !says("proxy_next_upstream") {
+        found.push("nothing says when another node is asked".to_owned());
+    }
+    found
+}
+
+#[test]
+fn no_answer_of_a_node_makes_the_proxy_set_it_aside() {
+    let proxy = read("deploy/nginx.conf");
+    assert_none(&proxy_violations(&proxy));
+    for (from, to) in [
+        ("error timeout;", "error timeout http_503;"),
+        ("error timeout;", "error timeout non_idempotent;"),
+        ("proxy_next_upstream error timeout;", ""),
+        ("api-1:8080 max_fails=0;", "api-1:8080 max_fails=1 fail_timeout=2s;"),
+        ("api-2:8080 max_fails=0;", "api-2:8080;"),
+    ] {
+        assert!(proxy.contains(from), "{from}");
+        let planted = proxy_violations(&proxy.replacen(from, to, 1));
+        assert_eq!(planted.len(), 1, "{to}: {planted:?}");
+    }
+}
+
 #[test]
 fn the_image_is_built_with_our_rust_and_runs_as_nobody_special() {
     let image = read("Dockerfile");
