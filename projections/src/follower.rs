@@ -106,7 +106,8 @@ impl Follower {
         if head.epoch != known.epoch {
             return Err(FollowError::AnotherLog(format!(
                 "the views were built from the log's epoch {}, but the log is at epoch {}: it was \
-                 restored or replaced. Rebuild the views from it",
+                 restored or replaced. `holdfast projections clear` empties the views; they fill \
+                 again from it",
                 known.epoch, head.epoch
             )));
         }
@@ -117,7 +118,8 @@ impl Follower {
         if head.position < known.position || found != Some(known.hash) {
             return Err(FollowError::AnotherLog(format!(
                 "the views stand at position {} with hash {}, but the log has {} there and ends at \
-                 {}: it lost or changed events. Rebuild the views from it",
+                 {}: it lost or changed events. `holdfast projections clear` empties the views; \
+                 they fill again from it",
                 known.position,
                 known.hash,
                 found.map_or("nothing".to_owned(), |hash| hash.to_string()),

@@ -7,10 +7,10 @@ use holdfast_domain::log::Feed;
 use tokio_util::sync::CancellationToken;
 
 use crate::folding::Binding;
-use crate::follower::{Failpoint, Follower};
+use crate::follower::{Failpoint, FollowError, Follower};
 use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
-use crate::published::Published;
+use crate::published::{Footing, Published};
 use crate::rebuild::{RebuildError, Rebuilder, of};
 use crate::registry::{Alteration, Generation, GenerationId, GenerationState, Registry};
 
@@ -39,7 +39,7 @@ impl Opening<'_> {
         stop: &CancellationToken,
     ) -> Result<(Follower, Registry), RebuildError> {
         let mut registry = self.store.registry().await?;
-        self.follower(&registry, vec![]).recognise().await?;
+        self.recognise(&registry).await?;
         let stored = registry.position();
         if *self.published.position.borrow() < stored {
             // Another runner went on meanwhile: memory is older than what is shown from here on.
@@ -70,6 +70,18 @@ impl Opening<'_> {
             .map(|parked| ((parked.generation, parked.key.clone()), parked))
             .collect();
         Ok((follower, registry))
+    }
+
+    /// Recognises the log, and lets nobody read what follows another one.
+    async fn recognise(&self, registry: &Registry) -> Result<(), FollowError> {
+        let recognised = self.follower(registry, vec![]).recognise().await;
+        match recognised {
+            Ok(()) => self.published.stands_on(Footing::ThisLog),
+            Err(FollowError::AnotherLog(_)) => self.published.stands_on(Footing::AnotherLog),
+            // It could not be asked: what was known stays true.
+            Err(FollowError::Log(_) | FollowError::Store(_) | FollowError::TooManyParked(_)) => {}
+        }
+        recognised
     }
 
     /// Whether this build knows how to fold a generation.

@@ -14,9 +14,22 @@ use crate::registry::{Generation, GenerationId, Registry};
 use crate::shared::SharedCache;
 use crate::status::Status;
 
+/// Whose views the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footing {
+    /// Nobody has looked yet.
+    Unknown,
+    /// Those of this log.
+    ThisLog,
+    /// Those of another log, or of another life of this one: nobody may read them.
+    AnotherLog,
+}
+
 /// What is shown to readers.
 #[derive(Debug)]
 pub struct Published {
+    /// Whose views the store holds. Nothing is read before this is known.
+    pub footing: watch::Sender<Footing>,
     /// Documents in memory.
     pub cache: Cache,
     /// How far the live views are. Sent after each commit and each switch: look for changes then.
@@ -47,6 +60,7 @@ impl Published {
         let shared = projectors.iter().filter(|view| view.is_shared());
         let versions = projectors.iter().map(|view| (view.name(), view.version()));
         Self {
+            footing: watch::Sender::new(Footing::Unknown),
             cache: Cache::new(cache_bytes),
             position: watch::Sender::new(Position::START),
             status: watch::Sender::new(Status::starting()),
@@ -63,6 +77,15 @@ impl Published {
     #[must_use]
     pub fn with_shared(self, shared: Option<Arc<dyn SharedCache>>) -> Self {
         Self { shared, ..self }
+    }
+
+    /// Notes whose views the store holds.
+    pub fn stands_on(&self, footing: Footing) {
+        self.footing.send_if_modified(|known| {
+            let news = *known != footing;
+            *known = footing;
+            news
+        });
     }
 
     /// Whether a generation holds documents in the version of this build.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::document::{Document, Key};
 use crate::ports::{ChangePage, Entry, Found, Query, ReadStore, StoreError};
-use crate::published::Published;
+use crate::published::{Footing, Published};
 use crate::registry::{GenerationId, GenerationState};
 use crate::shared::{self, Place};
 use crate::status::Status;
@@ -31,6 +31,9 @@ pub enum ReadFailure {
     /// What is stored under the key is known to be untrue.
     #[error("the document {0} cannot be shown until an operator has looked at it")]
     Parked(Key),
+    /// What is stored follows another log, or nobody could find out yet whether it does.
+    #[error("the views are not known to be those of this log")]
+    Unrecognised,
     /// The view is being filled, or what is there is of another version.
     #[error("the view {0} is being built")]
     Building(&'static str),
@@ -63,6 +66,10 @@ pub enum News {
 
 /// A list that was read may be ahead of the cache by one page; it waits at most this long.
 const SETTLE: Duration = Duration::from_millis(250);
+
+/// How long a read waits until it is known whose views the store holds: a node that has just started
+/// finds out with its first look.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Reads the live views.
 #[derive(Debug, Clone)]
@@ -126,6 +133,7 @@ impl Reader {
         view: &'static str,
         key: Key,
     ) -> Result<At<Option<Document>>, ReadFailure> {
+        self.recognised().await?;
         // The position first: what the cache holds afterwards is true at least up to it.
         let position = self.position();
         let registry = self.published.registry.borrow().clone();
@@ -181,6 +189,7 @@ impl Reader {
         view: &'static str,
         query: Query,
     ) -> Result<At<Vec<Entry>>, ReadFailure> {
+        self.recognised().await?;
         let position = self.position();
         let shared = self.published.shared(view).and_then(|(cache, generation)| {
             Some((cache, generation, Place::list(generation, &query)?))
@@ -217,6 +226,7 @@ impl Reader {
         after: Cursor,
         limit: u32,
     ) -> Result<News, ReadFailure> {
+        self.recognised().await?;
         let page = self.store.changes(topics, after, limit).await?;
         self.settle(page.now.position).await;
         // News of another version cannot be told, and is overtaken by the switch to this one.
@@ -230,10 +240,29 @@ impl Reader {
     /// Where a new subscriber starts. Take it before reading what is there already: what changes in
     /// between then comes twice rather than never.
     pub async fn now(&self) -> Result<Cursor, ReadFailure> {
+        self.recognised().await?;
         let now = self.store.changes(Some(vec![]), Cursor::START, 0).await?.now;
         // What memory shows next must not be older than what the subscriber will be told from here.
         self.settle(now.position).await;
         Ok(now)
+    }
+
+    /// Refuses to read what follows another log.
+    async fn recognised(&self) -> Result<(), ReadFailure> {
+        let footing = *self.published.footing.borrow();
+        let footing = match footing {
+            Footing::ThisLog | Footing::AnotherLog => footing,
+            Footing::Unknown => {
+                let mut footings = self.published.footing.subscribe();
+                let known = footings.wait_for(|footing| *footing != Footing::Unknown);
+                let known = tokio::time::timeout(FIRST_LOOK, known).await;
+                known.map_or(footing, |known| known.map_or(footing, |known| *known))
+            }
+        };
+        match footing {
+            Footing::ThisLog => Ok(()),
+            Footing::Unknown | Footing::AnotherLog => Err(ReadFailure::Unrecognised),
+        }
     }
 
     /// Whether a generation is one that this build can read: where the version of a view changed,

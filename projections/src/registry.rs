@@ -133,4 +133,8 @@ pub enum Alteration {
         /// Which.
         generation: GenerationId,
     },
+    /// Everything goes: the generations with their documents, the checkpoint and the changes for
+    /// subscribers, because they follow another log. Whoever keeps the views next fills them from the
+    /// start of the log. The numbers of generations and revisions go on.
+    Clear,
 }

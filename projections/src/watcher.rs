@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::Feed;
 use tokio_util::sync::CancellationToken;
 
 use crate::hints::Hints;
 use crate::ports::{ReadStore, StoreError};
-use crate::published::Published;
+use crate::published::{Footing, Published};
 use crate::registry::Registry;
 use crate::status::Source;
 
@@ -39,6 +40,13 @@ impl Default for Options {
             pause_max: Duration::from_secs(1),
         }
     }
+}
+
+/// When the views were last compared with the log, and in which life it was.
+#[derive(Debug, Clone, Copy)]
+struct Compared {
+    at: Instant,
+    epoch: Epoch,
 }
 
 /// Follows the store.
@@ -76,13 +84,18 @@ impl Watcher {
         }
     }
 
-    /// Looks once: shows what is new, and now and then compares with the head of the log.
-    async fn look(&self, compared: &mut Option<Instant>) -> Result<(), String> {
+    /// Looks once: shows what is new, and now and then compares with the head of the log. Views are
+    /// shown only while they are known to follow the log that stood there last.
+    async fn look(&self, compared: &mut Option<Compared>) -> Result<(), String> {
         let unread = |why: StoreError| why.to_string();
         let registry = self.store.registry().await.map_err(unread)?;
         let epoch = registry.live.map(|live| live.epoch);
-        self.show(registry);
-        if compared.is_some_and(|at| at.elapsed() < self.options.compare) {
+        let follows = |log: Epoch| epoch.is_none_or(|epoch| epoch == log);
+        let known = compared.filter(|known| follows(known.epoch));
+        if known.is_some() {
+            self.show(&registry);
+        }
+        if known.is_some_and(|known| known.at.elapsed() < self.options.compare) {
             return Ok(());
         }
         let parked = self.store.parked().await.map_err(unread)?.len();
@@ -95,19 +108,24 @@ impl Watcher {
             }
         });
         if let Some(epoch) = epoch.filter(|epoch| *epoch != head.epoch) {
+            *compared = None;
+            self.published.stands_on(Footing::AnotherLog);
             return Err(format!(
-                "the views were built from the log's epoch {epoch}, but the log is at epoch {}",
+                "the views were built from the log's epoch {epoch}, but the log is at epoch {}: it \
+                 was restored or replaced. `holdfast projections clear` empties the views",
                 head.epoch
             ));
         }
-        *compared = Some(Instant::now());
+        self.show(&registry);
+        self.published.stands_on(Footing::ThisLog);
+        *compared = Some(Compared { at: Instant::now(), epoch: head.epoch });
         self.published.status.send_modify(|status| status.trouble = None);
         Ok(())
     }
 
     /// Shows what the store holds. First memory forgets what is older, then come the generations,
     /// and last the position: whoever has seen a position reads nothing older.
-    fn show(&self, registry: Registry) {
+    fn show(&self, registry: &Registry) {
         let position = registry.position();
         let moved = *self.published.position.borrow() != position;
         let switched = {
@@ -130,7 +148,7 @@ impl Watcher {
         }
         self.published.cache.clear(position);
         if switched {
-            self.published.registry.send_replace(Some(Arc::new(registry)));
+            self.published.registry.send_replace(Some(Arc::new(registry.clone())));
         }
         self.published.position.send_replace(position);
     }

@@ -117,7 +117,10 @@ impl From<ReadFailure> for Problem {
             ReadFailure::Behind { at, .. } => {
                 Self::new(Code::ReadModelBehind).with("position", at).retry_after(1)
             }
-            ReadFailure::Parked(_) | ReadFailure::Building(_) | ReadFailure::Store(_) => {
+            ReadFailure::Unrecognised
+            | ReadFailure::Parked(_)
+            | ReadFailure::Building(_)
+            | ReadFailure::Store(_) => {
                 Self::unavailable(failure)
             }
         }

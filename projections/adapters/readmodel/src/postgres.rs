@@ -82,7 +82,7 @@ impl ReadStore for PostgresReadStore {
         alteration: Alteration,
     ) -> Pending<'_, Result<Registry, StoreError>> {
         Box::pin(async move {
-            let drops = matches!(alteration, Alteration::Drop { .. });
+            let drops = matches!(alteration, Alteration::Drop { .. } | Alteration::Clear);
             let altered = registry::alter(&self.database, revision, alteration);
             let registry = visit::bounded(altered).await?;
             if drops {

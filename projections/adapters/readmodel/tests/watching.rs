@@ -14,9 +14,11 @@ use std::sync::Arc;
 use holdfast_domain::log::{Feed as _, Position};
 use holdfast_projections::Reader;
 use holdfast_projections::ports::{Query, ReadStore};
-use holdfast_projections::published::Published;
+use holdfast_projections::published::{Footing, Published};
 use holdfast_projections::reader::ReadFailure;
 use holdfast_projections::rebuild::Rebuilder;
+use holdfast_projections::registry::Alteration;
+use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, status::Source};
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::{LocalHints, MemoryReadStore};
@@ -129,6 +131,40 @@ async fn a_switch_reaches_those_who_watch() {
 }
 
 #[tokio::test]
+async fn a_node_that_watches_shows_nothing_of_another_life_of_the_log() {
+    let (folder, events) = (tempfile::tempdir().unwrap(), history(26, 200));
+    for store in stores(&folder).await {
+        let feed = MemoryFeed::new(events.clone());
+        run_to_head(&feed, &store, Projections::all(), 64).await;
+        // The log was restored to what it was half-way, and has another epoch now.
+        let half = stage::ends(&events)[stage::ends(&events).len() / 2];
+        let left = events.iter().filter(|event| event.position <= half).cloned().collect();
+        let restored = MemoryFeed::new(left).restored();
+        let watching = Node::start(&restored, &store, dead_hints());
+        let key = store.list("reservations", Query { limit: 1, ..Query::default() }).await;
+        let key = key.unwrap().value.pop().unwrap().key;
+        let list = async || watching.reader.list("reservations", Query::default()).await;
+        let unrecognised = Some(ReadFailure::Unrecognised);
+        assert_eq!(list().await.err(), unrecognised);
+        assert_eq!(watching.reader.document("reservations", key).await.err(), unrecognised);
+        assert_eq!(watching.reader.changes(None, Cursor::START, 9).await.err(), unrecognised);
+        assert_eq!(watching.reader.now().await.err(), unrecognised);
+        assert_eq!(watching.reader.position(), Position::START, "nothing of it was shown");
+        let trouble = watching.reader.status().trouble.unwrap();
+        assert!(trouble.contains("projections clear"), "{trouble}");
+        // What was cleared fills from the log that is there.
+        let revision = store.registry().await.unwrap().revision;
+        store.alter(revision, Alteration::Clear).await.unwrap();
+        let keeping = Node::start(&restored, &store, dead_hints());
+        keeping.keeps(Some(1));
+        watching.reaches(half).await;
+        let shown = list().await.unwrap();
+        assert!(shown.position == half && watching.reader.position() == half);
+        assert_eq!(watching.reader.status().trouble, None);
+    }
+}
+
+#[tokio::test]
 async fn one_who_sleeps_in_the_middle_of_a_commit_and_wakes_up_commits_nothing() {
     let (folder, events) = (tempfile::tempdir().unwrap(), history(24, 300));
     let (_, undisturbed) = truth(&events).await;
@@ -190,6 +226,7 @@ async fn a_position_that_is_shown_too_early_makes_reads_untrue() {
             let store = if forgets { Arc::clone(&store) } else { stores(&folder).await.remove(0) };
             let feed = MemoryFeed::new(vec![]);
             let published = Arc::new(Published::new(&Projections::all(), 1 << 20));
+            published.stands_on(Footing::ThisLog);
             let reader = Reader::new(Arc::clone(&store), Arc::clone(&published));
             let (mut from, mut untrue) = (0, 0);
             for end in &ends {

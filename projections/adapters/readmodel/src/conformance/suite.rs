@@ -35,6 +35,7 @@ pub async fn passes<S: ReadStore>(open: impl AsyncFn() -> S) {
     switches::nobody_takes_over_from_another_position(&open().await).await;
     switches::what_is_dropped_is_gone_and_what_is_read_cannot_be(&open().await).await;
     switches::two_generations_are_compared(&open().await).await;
+    switches::what_is_cleared_begins_anew_and_no_number_is_given_out_again(&open().await).await;
 }
 
 fn at(position: u64) -> Checkpoint {

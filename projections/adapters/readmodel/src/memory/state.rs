@@ -123,6 +123,13 @@ impl State {
                 self.parked.retain(|(of, _), _| of != generation);
                 self.rows.remove(generation);
             }
+            Alteration::Clear => {
+                *self = Self {
+                    registry: Registry { revision, ..Registry::default() },
+                    last_id: self.last_id,
+                    ..Self::default()
+                };
+            }
         }
         self.registry.revision = revision.saturating_add(1);
         Ok(self.registry.clone())

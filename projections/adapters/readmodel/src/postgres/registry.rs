@@ -102,6 +102,7 @@ async fn apply(
             }
             remove(connection, generation).await?;
         }
+        Alteration::Clear => clear(connection).await?,
     }
     sqlx::query("UPDATE live SET revision = revision + 1")
         .execute(&mut *connection)
@@ -170,6 +171,16 @@ async fn set(
     .execute(connection)
     .await
     .map_err(failed)?;
+    Ok(())
+}
+
+/// Tables, SQL views and grants stay as they are. Changes go at once, because those of the next
+/// filling take their places; documents are swept later, as in [`remove`].
+async fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let clear = "TRUNCATE changes, change_topics; DELETE FROM parked; DELETE FROM generations; \
+        UPDATE live SET position = NULL, epoch = NULL, hash = NULL, \
+        oldest_position = 0, oldest_ordinal = 0";
+    sqlx::raw_sql(clear).execute(connection).await.map_err(failed)?;
     Ok(())
 }
 

@@ -71,6 +71,7 @@ pub(super) async fn alter(
             }
             remove(&mut transaction, generation).await?;
         }
+        Alteration::Clear => clear(&mut transaction).await?,
     }
     sqlx::query("UPDATE live SET revision = revision + 1")
         .execute(&mut *transaction)
@@ -154,6 +155,21 @@ async fn remove(
             .execute(&mut *connection)
             .await
             .map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+async fn clear(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for statement in [
+        "DELETE FROM change_topics",
+        "DELETE FROM changes",
+        "DELETE FROM documents",
+        "DELETE FROM parked",
+        "DELETE FROM generations",
+        "UPDATE live SET position = NULL, epoch = NULL, hash = NULL, \
+         oldest_position = 0, oldest_ordinal = 0",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await.map_err(unavailable)?;
     }
     Ok(())
 }

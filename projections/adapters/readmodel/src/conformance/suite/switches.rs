@@ -2,8 +2,10 @@
 
 use holdfast_domain::log::Position;
 use holdfast_projections::document::{Document, Indexes, Key};
-use holdfast_projections::ports::{Found, Page, Query, ReadStore, StoreError, Target};
-use holdfast_projections::registry::{Alteration, Checkpoint, GenerationId, GenerationState};
+use holdfast_projections::ports::{Found, Page, Parked, Query, ReadStore, StoreError, Target};
+use holdfast_projections::registry::{
+    Alteration, Checkpoint, GenerationId, GenerationState, Registry,
+};
 use holdfast_projections::topic::Cursor;
 
 use super::changes::change;
@@ -125,4 +127,39 @@ pub(super) async fn two_generations_are_compared(store: &dyn ReadStore) {
     assert_eq!((found.different, found.examples), (1, vec![Key::new("b")]));
     assert_eq!(found.left.map(|left| left.position), Some(Position(10)));
     assert_eq!(store.compare(old, old).await.unwrap().different, 0);
+}
+
+pub(super) async fn what_is_cleared_begins_anew_and_no_number_is_given_out_again(
+    store: &dyn ReadStore,
+) {
+    let old = live(store).await;
+    let building = building(store, 2).await;
+    fill(store, building, None, 9).await;
+    let parked = Parked {
+        generation: old,
+        key: Key::new("p"),
+        first: Position(10),
+        last: Position(10),
+        events: 1,
+        reason: "why".to_owned(),
+    };
+    store.commit(Page { parked: vec![parked], ..page(store, 10).await }).await.unwrap();
+    let late = page(store, 11).await;
+    let before = store.registry().await.unwrap();
+    assert_eq!(store.alter(0, Alteration::Clear).await, Err(StoreError::Moved));
+    let cleared = store.alter(before.revision, Alteration::Clear).await.unwrap();
+    let empty = Registry { revision: before.revision + 1, ..Registry::default() };
+    assert_eq!((&cleared, store.registry().await), (&empty, Ok(empty.clone())));
+    assert_eq!(store.commit(late).await, Err(StoreError::Moved), "a page of what was before");
+    assert_eq!((shown(store).await, store.parked().await.unwrap()), (Found::NoView, vec![]));
+    for generation in [old, building] {
+        assert_eq!(store.load(generation, vec![Key::new("a")]).await.unwrap(), vec![]);
+    }
+    let news = store.changes(None, Cursor::START, 9).await.unwrap();
+    assert_eq!((news.changes, news.oldest), (vec![], Cursor::START));
+    // The same events come again, under the same cursors.
+    let new = live(store).await;
+    assert!(new > building, "a number is never given out again");
+    assert_eq!(shown(store).await, row("\"old\""));
+    assert_eq!(store.changes(None, Cursor::START, 9).await.unwrap().changes.len(), 1);
 }
