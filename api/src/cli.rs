@@ -9,6 +9,7 @@ pub mod docs;
 pub mod events;
 pub mod failure;
 pub mod health;
+pub mod held;
 pub mod hint;
 pub mod log;
 pub mod man;

@@ -186,6 +186,11 @@ async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, Sto
         ReadStore::Postgres(url) => {
             let store = PostgresReadStore::open(postgres_at(url)?).await?;
             let (hints, leases) = (Arc::new(store.hints()), Arc::new(store.leases()));
+            let (listen, stop) = (Arc::clone(&hints).listen(), lifecycle.runners_stop().clone());
+            lifecycle.start("hints of the views", async move {
+                stop.run_until_cancelled(listen).await;
+                Ok(())
+            });
             let closing = store.clone();
             lifecycle.at_the_end(async move { closing.close().await });
             Ok(Views { store: Arc::new(store), leases, hints })

@@ -3,11 +3,10 @@
 
 #[cfg(test)]
 mod restore {
-    use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
     use std::process::{Command, Output};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use holdfast_api::app::{App, Running};
     use holdfast_api::auth::mint::{Grant, mint};
@@ -15,21 +14,34 @@ mod restore {
     use holdfast_api::config::sources::Sources;
     use holdfast_api::wall_clock::unix_seconds;
     use holdfast_domain::actor::Role;
+    use holdfast_test_stores::postgres;
     use reqwest::{Client, Response};
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
     async fn start(data: &Path) -> Running {
+        start_with(data, &[]).await
+    }
+
+    async fn start_with(data: &Path, more: &[(&'static str, &str)]) -> Running {
         let flags = [("data", data.to_str().unwrap()), ("listen", "127.0.0.1:0")];
-        let flags = flags.map(|(name, value)| (name, value.to_owned()));
-        let sources = Sources { flags: BTreeMap::from(flags), ..Sources::default() };
+        let flags = flags.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned()));
+        let sources = Sources { flags: flags.collect(), ..Sources::default() };
         App::start(Config::load(&sources).unwrap()).await.unwrap()
     }
 
-    fn epoch(data: &Path, more: &[&str]) -> Output {
+    fn run(words: [&str; 2], data: &Path, more: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
-        command.args(["log", "epoch", "--data", data.to_str().unwrap()]).args(more);
+        command.args(words).args(["--data", data.to_str().unwrap()]).args(more);
         command.env_remove("HOLDFAST_DATA").output().unwrap()
+    }
+
+    fn epoch(data: &Path, more: &[&str]) -> Output {
+        run(["log", "epoch"], data, more)
+    }
+
+    fn clear(data: &Path, more: &[&str]) -> Output {
+        run(["projections", "clear"], data, more)
     }
 
     fn code(output: &Output) -> i32 {
@@ -57,12 +69,14 @@ mod restore {
         Client::new().request(method, url).bearer_auth(token)
     }
 
-    /// Enters a resource: one event.
-    async fn enter(node: &Running, name: &str) {
+    /// Enters a resource, one event, and answers its id.
+    async fn enter(node: &Running, name: &str) -> String {
         let request = request(node, reqwest::Method::POST, "/v1/resources");
         let body = json!({"display_name": name, "zone": "Asia/Seoul"});
         let answer = request.header("idempotency-key", name).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 201);
+        let entered: Value = answer.json().await.unwrap();
+        entered["id"].as_str().unwrap().to_owned()
     }
 
     async fn get(node: &Running, path: &str) -> (u16, Value) {
@@ -132,8 +146,12 @@ mod restore {
         let why = node.state().lifecycle.failed().await;
         assert!(why.contains("epoch"), "{why}");
         node.stop().await;
-        fs::remove_file(data.join("views.db")).unwrap();
+        let (without, dry) = (clear(data, &[]), clear(data, &["--dry-run"]));
+        assert_eq!((code(&without), code(&dry)), (4, 0));
+        assert_eq!(without.stdout, dry.stdout, "both show the plan");
+        assert_eq!(code(&clear(data, &["--yes"])), 0);
         let node = start(data).await;
+        assert_eq!(code(&clear(data, &["--yes"])), 4, "a node has it open");
         for name in ["new-two", "new-three", "new-four"] {
             enter(&node, name).await;
         }
@@ -144,6 +162,74 @@ mod restore {
         let fresh = cursor_after(&node, 2).await;
         let (status, rest) = get(&node, &format!("/v1/events?limit=2&cursor={fresh}")).await;
         assert_eq!((status, rest["items"].as_array().unwrap().len()), (200, 2));
+        assert!(node.stop().await);
+    }
+
+    /// How a node answers who asks for a resource.
+    async fn asked(node: &Running, id: &str) -> u16 {
+        get(node, &format!("/v1/resources/{id}")).await.0
+    }
+
+    /// Returns when a node answers so.
+    async fn answers(node: &Running, id: &str, wanted: u16) {
+        let (began, mut status) = (Instant::now(), asked(node, id).await);
+        while status != wanted {
+            assert!(began.elapsed() < Duration::from_secs(30), "{status}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            status = asked(node, id).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_and_views_in_postgresql_are_restored_as_documented() {
+        let (Some(log), Some(views)) = (postgres("restore").await, postgres("restore").await) else {
+            return;
+        };
+        let backup = postgres("restore").await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let flags = [("log-url", log.url()), ("read-url", views.url())];
+        let stores = ["--log-url", log.url(), "--read-url", views.url()];
+        let node = start_with(data, &flags).await;
+        let one = enter(&node, "one").await;
+        assert!(node.stop().await);
+        log.copy_to(&backup).await;
+        let node = start_with(data, &flags).await;
+        let lost = enter(&node, "two").await;
+        answers(&node, &lost, 200).await;
+        let yes = [&stores[..], &["--yes"]].concat();
+        assert_eq!(code(&clear(data, &yes)), 4, "a node runs");
+        assert!(node.stop().await);
+        views.execute("GRANT SELECT ON resources TO PUBLIC").await;
+
+        backup.copy_to(&log).await;
+        let begun = epoch(data, &yes);
+        assert_eq!(code(&begun), 0);
+        let told = String::from_utf8(begun.stderr).unwrap();
+        assert!(told.contains("projections clear --yes"), "{told}");
+        // Nobody takes the views that followed the lost future for this log's, nor shows them.
+        let api = start_with(data, &[&flags[..], &[("role", "api")]].concat()).await;
+        assert_eq!((asked(&api, &one).await, asked(&api, &lost).await), (503, 503));
+        let worker = start_with(data, &flags).await;
+        let why = worker.state().lifecycle.failed().await;
+        assert!(why.contains("epoch") && why.contains("projections clear"), "{why}");
+        worker.stop().await;
+        assert_eq!((asked(&api, &one).await, asked(&api, &lost).await), (503, 503));
+        assert!(api.stop().await);
+
+        assert_eq!(code(&clear(data, &yes)), 0);
+        assert_eq!(views.number("SELECT count(*) FROM resources").await, 0);
+        let node = start_with(data, &flags).await;
+        answers(&node, &one, 200).await;
+        assert_eq!(asked(&node, &lost).await, 404);
+        let new = enter(&node, "new-two").await;
+        answers(&node, &new, 200).await;
+        // What dashboards read is there, and still theirs to read.
+        assert_eq!(views.number("SELECT count(*) FROM resources").await, 2);
+        let granted = "SELECT count(*) FROM information_schema.role_table_grants \
+            WHERE table_schema = current_schema() AND table_name = 'resources' \
+            AND grantee = 'PUBLIC'";
+        assert_eq!(views.number(granted).await, 1);
         assert!(node.stop().await);
     }
 

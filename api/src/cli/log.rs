@@ -1,7 +1,7 @@
 //! `holdfast log`: what is done to the event log as a whole, while no node runs on it. Facts are
 //! neither added nor changed here.
 
-mod renewal;
+pub mod renewal;
 
 use clap::{Args, Subcommand};
 use holdfast_domain::ids::Epoch;
@@ -31,8 +31,8 @@ Examples:
   holdfast log epoch --data /restored --yes
 
 A restored log is shorter than what was seen of it, and goes on differently. Under a new epoch,
-views and cursors of the future that was lost are recognised and refused. No node may run on the
-log meanwhile. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
+views and cursors of the future that was lost are recognised and refused: clear the views with
+`holdfast projections clear` afterwards. No node may run on the log meanwhile. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
 pub struct EpochArguments {
     #[command(flatten)]
     consent: Consent,
@@ -72,7 +72,7 @@ fn plan(config: &Config, old: Epoch, head: Position) -> String {
     let log = format!("log      {}, which ends at position {head}", config.log.describe());
     let epoch = format!("epoch    {old} → a new one; no fact is changed");
     let views = views(config);
-    let views = views.map(|views| format!("views    {views} followed the old one; drop them"));
+    let views = views.map(|views| format!("views    {views} followed the old one; clear them"));
     let behind =
         format!("         a min_position beyond {head} is answered with 503 read_model_behind");
     let clients = [
@@ -101,13 +101,9 @@ fn views(config: &Config) -> Option<String> {
 /// What is left for a person to do.
 fn next(config: &Config) -> Vec<String> {
     let serve = hint::with_all("serve", config);
-    let drop = views(config).map(|views| match &config.read {
-        ReadStore::Postgres(_) => {
-            format!("drop the tables of the views in {views}   # they fill again at the start")
-        }
-        ReadStore::Sqlite(_) | ReadStore::Memory => {
-            format!("rm {}*   # they fill again at the start", hint::quoted(&views))
-        }
+    let clear = views(config).map(|_followed| {
+        let clear = hint::with_stores("projections clear --yes", config);
+        format!("{clear}   # they fill again at the start")
     });
-    drop.into_iter().chain([serve]).collect()
+    clear.into_iter().chain([serve]).collect()
 }

@@ -1,7 +1,9 @@
 //! `holdfast projections`: the generations of the read models. A new one is filled beside the one
-//! that is read, compared, and switched to; a node may serve meanwhile and notices the switch.
+//! that is read, compared, and switched to; a node may serve meanwhile and notices the switch. Only what clears all of
+//! them wants the stores for itself.
 
 pub mod change;
+pub mod clear;
 pub mod fill;
 pub mod filling;
 pub mod list;
@@ -27,6 +29,8 @@ pub enum ProjectionsCommand {
     Undo(change::ChangeArguments),
     /// Drop the generations of a view that nobody reads.
     Drop(change::ChangeArguments),
+    /// Empty the views, which follow a log that was restored or replaced.
+    Clear(clear::ClearArguments),
 }
 
 /// Runs it.
@@ -38,5 +42,6 @@ pub fn run(command: &ProjectionsCommand) -> Result<(), Failure> {
         ProjectionsCommand::Switch(arguments) => change::switch(arguments),
         ProjectionsCommand::Undo(arguments) => change::undo(arguments),
         ProjectionsCommand::Drop(arguments) => change::drop_unread(arguments),
+        ProjectionsCommand::Clear(arguments) => clear::run(arguments),
     }
 }

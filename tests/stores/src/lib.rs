@@ -83,12 +83,60 @@ fn address(variable: &str, store: &str, suite: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 pub struct Schema {
     url: String,
+    name: String,
 }
 
 impl Schema {
     /// The address of a database in which this is the only schema that is seen.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Does what stands in these statements.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn execute(&self, statements: &str) {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let statements = sqlx::AssertSqlSafe(statements.to_owned());
+        sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Asks for one number.
+    ///
+    /// # Panics
+    /// When the answer is none.
+    pub async fn number(&self, question: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let question = sqlx::AssertSqlSafe(question.to_owned());
+        let number = sqlx::query_scalar(question).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        number
+    }
+
+    /// Puts what stands in the tables of this schema into `other`, in place of what stands there:
+    /// a back-up, or what it is restored to. Tables that are missing there are made.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn copy_to(&self, other: &Self) {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = $1";
+        let tables: Vec<String> =
+            sqlx::query_scalar(tables).bind(&self.name).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let copies = tables.iter().map(|table| {
+            let (from, to) = (format!("{}.{table}", self.name), format!("{}.{table}", other.name));
+            format!(
+                "CREATE TABLE IF NOT EXISTS {to} (LIKE {from}); DELETE FROM {to}; \
+                 INSERT INTO {to} OVERRIDING SYSTEM VALUE SELECT * FROM {from};"
+            )
+        });
+        let copies: String = copies.collect();
+        // Without triggers, in one transaction.
+        let replica = "SET LOCAL session_replication_role = replica";
+        self.execute(&format!("BEGIN; {replica}; {copies} COMMIT")).await;
     }
 }
 
@@ -107,7 +155,7 @@ pub async fn postgres(suite: &str) -> Option<Schema> {
         .unwrap();
     connection.close().await.unwrap();
     let joint = if address.contains('?') { '&' } else { '?' };
-    Some(Schema { url: format!("{address}{joint}options[search_path]={name}") })
+    Some(Schema { url: format!("{address}{joint}options[search_path]={name}"), name })
 }
 
 /// The address of the Redis that tests are given, for a suite. It is shared: each test begins its

@@ -11,14 +11,16 @@ use crate::stores::postgres_at;
 
 /// While it is held, no node can open the log.
 #[derive(Debug)]
-pub(super) enum Renewal {
+pub enum Renewal {
+    /// In a file.
     Sqlite(SqliteRenewal),
+    /// In a database.
     Postgres(postgres::Renewal),
 }
 
 impl Renewal {
     /// Takes the log of this configuration.
-    pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
+    pub async fn open(config: &Config) -> Result<Self, Failure> {
         match &config.log {
             LogStore::Sqlite(folder) => Ok(Self::Sqlite(SqliteRenewal::open(folder).await?)),
             LogStore::Postgres(url) => {
@@ -33,7 +35,7 @@ impl Renewal {
     }
 
     /// In which life the log is.
-    pub(super) const fn epoch(&self) -> Epoch {
+    pub const fn epoch(&self) -> Epoch {
         match self {
             Self::Sqlite(log) => log.epoch(),
             Self::Postgres(log) => log.epoch(),
@@ -41,7 +43,7 @@ impl Renewal {
     }
 
     /// Where the log ends.
-    pub(super) const fn head(&self) -> Position {
+    pub const fn head(&self) -> Position {
         match self {
             Self::Sqlite(log) => log.head(),
             Self::Postgres(log) => log.head(),
@@ -49,7 +51,7 @@ impl Renewal {
     }
 
     /// Begins a new life, and answers which.
-    pub(super) async fn begin(self) -> Result<Epoch, Failure> {
+    pub async fn begin(self) -> Result<Epoch, Failure> {
         match self {
             Self::Sqlite(log) => Ok(log.begin().await?),
             Self::Postgres(log) => Ok(log.begin().await?),
@@ -57,7 +59,7 @@ impl Renewal {
     }
 
     /// Lets go of the log as it is.
-    pub(super) async fn leave(self) -> Result<(), Failure> {
+    pub async fn leave(self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(log) => Ok(log.leave().await?),
             Self::Postgres(log) => Ok(log.leave().await?),

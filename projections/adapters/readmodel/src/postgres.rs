@@ -34,46 +34,53 @@ use holdfast_projections::topic::{Cursor, Topic};
 pub use hints::PostgresHints;
 pub use leases::PostgresLeases;
 
-/// How many connections one node uses at most: one for the runner, the others for reads.
-const CONNECTIONS: u32 = 8;
+/// How many connections one node uses at most for reads.
+const READING: u32 = 8;
+
+/// How many it uses beside those: one for whoever keeps the views or follows them, one for leases.
+/// However many reads wait, these two do not wait behind them.
+const WORKING: u32 = 2;
 
 /// The read model in a schema of a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct PostgresReadStore {
-    database: Database,
+    reading: Database,
+    working: Database,
 }
 
 impl PostgresReadStore {
     /// Opens the read model in the schema that the address leads to (`options[search_path]`), and
     /// brings it to today's shape.
     pub async fn open(address: Address) -> Result<Self, StoreError> {
-        let database = visit::bounded(visit::connect(address, CONNECTIONS)).await?;
-        let store = Self { database };
-        migrations::run(&store.database).await?;
+        let working = visit::worker(address.clone());
+        let working = visit::bounded(visit::connect(working, WORKING)).await?;
+        let reading = visit::bounded(visit::connect(visit::reader(address), READING)).await?;
+        migrations::run(&working).await?;
         // What a node that died had begun to remove.
-        sweep::documents(&store.database).await?;
-        Ok(store)
+        sweep::documents(&working).await?;
+        Ok(Self { reading, working })
     }
 
     /// Tells other nodes that the views moved, and hears of it from them.
     pub fn hints(&self) -> PostgresHints {
-        PostgresHints::new(self.database.clone())
+        PostgresHints::new(self.working.clone())
     }
 
     /// The leases of the workers of all nodes that use this schema.
     pub fn leases(&self) -> PostgresLeases {
-        PostgresLeases::new(self.database.clone())
+        PostgresLeases::new(self.working.clone())
     }
 
     /// Closes its connections, after what they are doing.
     pub async fn close(&self) {
-        self.database.close().await;
+        self.reading.close().await;
+        self.working.close().await;
     }
 }
 
 impl ReadStore for PostgresReadStore {
     fn registry(&self) -> Pending<'_, Result<Registry, StoreError>> {
-        Box::pin(visit::bounded(registry::read(&self.database)))
+        Box::pin(visit::bounded(registry::read(&self.working)))
     }
 
     fn alter(
@@ -83,18 +90,18 @@ impl ReadStore for PostgresReadStore {
     ) -> Pending<'_, Result<Registry, StoreError>> {
         Box::pin(async move {
             let drops = matches!(alteration, Alteration::Drop { .. } | Alteration::Clear);
-            let altered = registry::alter(&self.database, revision, alteration);
+            let altered = registry::alter(&self.working, revision, alteration);
             let registry = visit::bounded(altered).await?;
             if drops {
                 // Nobody can read them any more. What is not removed now is at the next start.
-                drop(sweep::documents(&self.database).await);
+                drop(sweep::documents(&self.working).await);
             }
             Ok(registry)
         })
     }
 
     fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>> {
-        Box::pin(visit::bounded(page::commit(&self.database, page)))
+        Box::pin(visit::bounded(page::commit(&self.working, page)))
     }
 
     fn load(
@@ -102,11 +109,11 @@ impl ReadStore for PostgresReadStore {
         generation: GenerationId,
         keys: Vec<Key>,
     ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
-        Box::pin(visit::bounded(reads::load(&self.database, generation, keys)))
+        Box::pin(visit::bounded(reads::load(&self.working, generation, keys)))
     }
 
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
-        Box::pin(visit::bounded(reads::parked(&self.database)))
+        Box::pin(visit::bounded(reads::parked(&self.working)))
     }
 
     fn document(
@@ -114,7 +121,7 @@ impl ReadStore for PostgresReadStore {
         view: &'static str,
         key: Key,
     ) -> Pending<'_, Result<Snapshot<Found>, StoreError>> {
-        Box::pin(visit::bounded(reads::document(&self.database, view, key)))
+        Box::pin(visit::bounded(reads::document(&self.reading, view, key)))
     }
 
     fn list(
@@ -122,7 +129,7 @@ impl ReadStore for PostgresReadStore {
         view: &'static str,
         query: Query,
     ) -> Pending<'_, Result<Snapshot<Vec<Entry>>, StoreError>> {
-        Box::pin(visit::bounded(list::list(&self.database, view, query)))
+        Box::pin(visit::bounded(list::list(&self.reading, view, query)))
     }
 
     fn changes(
@@ -131,13 +138,13 @@ impl ReadStore for PostgresReadStore {
         after: Cursor,
         limit: u32,
     ) -> Pending<'_, Result<ChangePage, StoreError>> {
-        Box::pin(visit::bounded(changes::after(&self.database, topics, after, limit)))
+        Box::pin(visit::bounded(changes::after(&self.reading, topics, after, limit)))
     }
 
     fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            visit::bounded(changes::forget(&self.database, retention)).await?;
-            sweep::changes(&self.database).await
+            visit::bounded(changes::forget(&self.working, retention)).await?;
+            sweep::changes(&self.working).await
         })
     }
 
@@ -147,7 +154,7 @@ impl ReadStore for PostgresReadStore {
         after: Option<Key>,
         limit: u32,
     ) -> Pending<'_, Result<Snapshot<Rows>, StoreError>> {
-        Box::pin(visit::bounded(reads::scan(&self.database, generation, after, limit)))
+        Box::pin(visit::bounded(reads::scan(&self.reading, generation, after, limit)))
     }
 
     fn compare(
@@ -155,6 +162,6 @@ impl ReadStore for PostgresReadStore {
         left: GenerationId,
         right: GenerationId,
     ) -> Pending<'_, Result<Comparison, StoreError>> {
-        Box::pin(visit::attended(&self.database, reads::compare(&self.database, left, right)))
+        Box::pin(visit::attended(&self.reading, reads::compare(&self.reading, left, right)))
     }
 }

@@ -1,5 +1,4 @@
-//! What only the store in PostgreSQL has: several nodes on one schema, hints and leases between
-//! them, and statements that read what they need and no more.
+//! What only the store in PostgreSQL has: several nodes on one schema, leases between them, and statements that read what they need and no more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/stage.rs"]
@@ -10,7 +9,6 @@ use std::time::Duration;
 
 use holdfast_domain::log::Position;
 use holdfast_projections::Projections;
-use holdfast_projections::hints::Hints as _;
 use holdfast_projections::leases::{Leases as _, Taken};
 use holdfast_projections::ports::{ReadStore, Retention};
 use holdfast_projections::registry::Alteration;
@@ -89,40 +87,6 @@ async fn what_is_let_go_of_leaves_nothing_behind() {
     assert_eq!(number(&schema, orphans).await, 0);
     let after = number(&schema, "SELECT count(*) FROM documents").await;
     assert!(after > 0 && before - after >= 10_000, "{before} {after}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_hear_of_one_another_and_not_of_other_schemas() {
-    let (Some(schema), Some(elsewhere)) = (postgres("hints").await, postgres("hints").await) else {
-        return;
-    };
-    let (one, other, stranger) =
-        tokio::join!(in_postgres(&schema), in_postgres(&schema), in_postgres(&elsewhere));
-    let (one, other, stranger) = (one.hints(), other.hints(), stranger.hints());
-    // The first thing that a listener says is that it may have missed something.
-    other.changed(Position(1)).await;
-    let heard = other.changed(Position(6));
-    stranger.announce(Position(100)).await;
-    one.announce(Position(5)).await;
-    one.announce(Position(7)).await;
-    let heard = tokio::time::timeout(Duration::from_mins(1), heard).await;
-    assert!(heard.is_ok());
-    other.changed(Position(6)).await;
-    let quiet = tokio::time::timeout(Duration::from_millis(200), other.changed(Position(7)));
-    assert!(quiet.await.is_err(), "nothing beyond 7 was said here");
-    // Several wait at once, and whoever hears first tells the others; a lost line is told as well.
-    let (first, second) = (other.changed(Position(7)), other.changed(Position(8)));
-    let end = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
-        WHERE a.query LIKE 'LISTEN%' || md5(current_schema()) || '%'";
-    let both = async {
-        tokio::join!(first, second);
-    };
-    let ended = async {
-        assert_eq!(sql(&schema, end).await, 1);
-        one.announce(Position(9)).await;
-    };
-    let both = tokio::time::timeout(Duration::from_mins(1), both);
-    assert!(tokio::join!(both, ended).0.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use holdfast_domain::log::{Pending, Position};
 use holdfast_postgres::{Database, Listener};
 use holdfast_projections::hints::Hints;
 use holdfast_projections::ports::StoreError;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::values::failed;
@@ -35,17 +35,16 @@ struct Said {
     connection: u64,
 }
 
-/// What one node says, every node of the schema hears.
-#[derive(Debug, Clone)]
+/// What one node says, every node of the schema hears that listens.
+#[derive(Debug)]
 pub struct PostgresHints {
     database: Database,
     said: watch::Sender<Said>,
-    listener: Arc<Mutex<Option<Listener>>>,
 }
 
 impl PostgresHints {
     pub(super) fn new(database: Database) -> Self {
-        Self { database, said: watch::Sender::default(), listener: Arc::default() }
+        Self { database, said: watch::Sender::default() }
     }
 
     async fn tell(&self, position: Position) -> Result<(), StoreError> {
@@ -59,31 +58,34 @@ impl PostgresHints {
         Ok(())
     }
 
-    /// Hears for everybody in this process, until something may be beyond `after`.
-    async fn hear(&self, after: Position) {
-        let mut place = self.listener.lock().await;
+    /// Listens for everybody in this process. Never ends. Run it as a task of its own: whoever waits
+    /// for news waits a moment only, and connecting may take longer.
+    pub async fn listen(self: Arc<Self>) {
         loop {
-            let Some(listener) = place.as_mut() else {
-                if let Ok(listener) = self.connect().await {
-                    *place = Some(listener);
+            match self.connect().await {
+                Ok(listener) => {
                     // What was said before, nobody here heard.
                     self.said.send_modify(|said| {
                         said.connection = said.connection.saturating_add(1);
                     });
-                    return;
+                    let why = self.hear(listener).await;
+                    tracing::debug!(%why, "PostgreSQL gives no hints any more");
                 }
-                sleep(PAUSE).await;
-                continue;
-            };
+                Err(why) => tracing::debug!(%why, "PostgreSQL gives no hints now"),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Passes on what is said until the connection is lost, and answers why.
+    async fn hear(&self, mut listener: Listener) -> sqlx::Error {
+        loop {
             match listener.heard().await.map(|said| said.parse()) {
                 Ok(Ok(position)) => {
                     self.said.send_modify(|said| said.position = Position(position));
-                    if Position(position) > after {
-                        return;
-                    }
                 }
                 Ok(Err(_no_number)) => {}
-                Err(_lost) => *place = None,
+                Err(lost) => return lost,
             }
         }
     }
@@ -109,14 +111,12 @@ impl Hints for PostgresHints {
     }
 
     fn changed(&self, after: Position) -> Pending<'_, ()> {
+        let mut said = self.said.subscribe();
+        let before = said.borrow().connection;
         Box::pin(async move {
-            let mut said = self.said.subscribe();
-            let before = said.borrow().connection;
             let further = |said: &Said| said.position > after || said.connection != before;
-            tokio::select! {
-                told = said.wait_for(further) => drop(told),
-                () = self.hear(after) => {}
-            }
+            // The sender lives as long as this does.
+            drop(said.wait_for(further).await);
         })
     }
 }

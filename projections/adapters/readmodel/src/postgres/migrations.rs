@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use tokio::time::timeout;
 
 use super::values::failed;
-use super::visit::Visit;
+use super::visit::{BOUNDED, UNBOUNDED, Visit};
 
 /// Noted apart from the log's, which may stand in the same schema.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -32,9 +32,11 @@ pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
         let mut visit = Visit::begin(database).await?;
         // Another node may be at it, and takes as long as it takes.
         sqlx::raw_sql("SET lock_timeout = 0").execute(&mut *visit).await.map_err(failed)?;
+        sqlx::raw_sql(UNBOUNDED).execute(&mut *visit).await.map_err(failed)?;
         // `run` takes anything that gives connections, and a future over that is not `Send` enough.
         MIGRATIONS.run_direct(None, &mut *visit, false).await.map_err(told)?;
         sqlx::raw_sql("RESET lock_timeout").execute(&mut *visit).await.map_err(failed)?;
+        sqlx::raw_sql(BOUNDED).execute(&mut *visit).await.map_err(failed)?;
         visit.end();
         Ok(())
     });

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
 use super::values::{Instant, checkpoint_in, column, failed, id, number, position};
-use super::visit::Visit;
+use super::visit::{BOUNDED, UNBOUNDED, Visit};
 
 /// Every row that a statement gives.
 pub(super) async fn rows(
@@ -164,8 +164,13 @@ pub(super) async fn compare(
          ARRAY(SELECT key FROM different ORDER BY key LIMIT 10) AS examples \
          FROM checkpoints o JOIN checkpoints t ON t.id = $2 WHERE o.id = $1",
     );
-    let found = rows(database, query.bind(id(left)).bind(id(right))).await?;
-    let row = found.first().ok_or_else(no_generation)?;
+    let mut visit = Visit::begin(database).await?;
+    sqlx::raw_sql(UNBOUNDED).execute(&mut *visit).await.map_err(failed)?;
+    let query = query.bind(id(left)).bind(id(right));
+    let found = query.fetch_optional(&mut *visit).await.map_err(failed)?;
+    sqlx::raw_sql(BOUNDED).execute(&mut *visit).await.map_err(failed)?;
+    visit.end();
+    let row = found.as_ref().ok_or_else(no_generation)?;
     let examples: Vec<String> = column(row, "examples")?;
     Ok(Comparison {
         left: checkpoint_in(row, ["left_position", "left_epoch", "left_hash"])?,

@@ -24,6 +24,12 @@ const ATTENTION: Duration = Duration::from_millis(100);
 /// The longest that anything may take.
 const LONGEST: Duration = Duration::from_mins(10);
 
+/// Lifts the bound of a session's statements, for what takes as long as there is much to do.
+pub(super) const UNBOUNDED: &str = "SET statement_timeout = 0";
+
+/// Brings it back.
+pub(super) const BOUNDED: &str = "RESET statement_timeout";
+
 /// A connection that goes back to the pool only by [`Visit::end`].
 pub(super) struct Visit {
     connection: PoolConnection<Postgres>,
@@ -67,6 +73,18 @@ impl DerefMut for Visit {
 
 fn silent() -> StoreError {
     StoreError::Unavailable("the database does not answer".to_owned())
+}
+
+/// Sessions for reads. Whoever asked has gone after [`PATIENCE`], and gave its place to somebody else:
+/// what the server still did for it would come on top of the connections that are counted.
+pub(super) fn reader(address: Address) -> Address {
+    address.with("statement_timeout", "2s")
+}
+
+/// Sessions for whoever keeps the views. A page may be committed after its runner has given it up, so
+/// that it goes on from there; it only must not take for ever.
+pub(super) fn worker(address: Address) -> Address {
+    address.with("statement_timeout", "30s")
 }
 
 /// Finds the database.
