@@ -182,7 +182,8 @@ mod restore {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_log_and_views_in_postgresql_are_restored_as_documented() {
-        let (Some(log), Some(views)) = (postgres("restore").await, postgres("restore").await) else {
+        let (Some(log), Some(views)) = (postgres("restore").await, postgres("restore").await)
+        else {
             return;
         };
         let backup = postgres("restore").await.unwrap();

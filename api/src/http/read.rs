@@ -120,9 +120,7 @@ impl From<ReadFailure> for Problem {
             ReadFailure::Unrecognised
             | ReadFailure::Parked(_)
             | ReadFailure::Building(_)
-            | ReadFailure::Store(_) => {
-                Self::unavailable(failure)
-            }
+            | ReadFailure::Store(_) => Self::unavailable(failure),
         }
     }
 }

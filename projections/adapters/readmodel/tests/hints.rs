@@ -53,7 +53,6 @@ async fn nodes_hear_of_one_another_and_not_of_other_schemas() {
     assert!(tokio::join!(both, ended).0.is_ok());
 }
 
-
 /// Waits for news as a watcher does, a moment at a time, while another node goes on telling; answers
 /// after how long it was told.
 async fn told(hears: &dyn Hints, tells: &dyn Hints, position: Position) -> Duration {
