@@ -1,4 +1,5 @@
-//! What only the store in PostgreSQL has: several nodes on one schema, leases between them, and statements that read what they need and no more.
+//! What only the store in PostgreSQL has: several nodes on one schema, leases between them, and
+//! statements that read what they need and no more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/stage.rs"]

@@ -62,30 +62,28 @@ impl PostgresHints {
     /// for news waits a moment only, and connecting may take longer.
     pub async fn listen(self: Arc<Self>) {
         loop {
-            match self.connect().await {
-                Ok(listener) => {
-                    // What was said before, nobody here heard.
-                    self.said.send_modify(|said| {
-                        said.connection = said.connection.saturating_add(1);
-                    });
-                    let why = self.hear(listener).await;
-                    tracing::debug!(%why, "PostgreSQL gives no hints any more");
-                }
-                Err(why) => tracing::debug!(%why, "PostgreSQL gives no hints now"),
-            }
+            // Connecting holds much, and this is held by a task for as long as the process runs.
+            let why = Box::pin(self.hear()).await;
+            tracing::debug!(%why, "PostgreSQL gives no hints now");
             sleep(PAUSE).await;
         }
     }
 
-    /// Passes on what is said until the connection is lost, and answers why.
-    async fn hear(&self, mut listener: Listener) -> sqlx::Error {
+    /// Connects, and passes on what is said until the connection is lost; answers why there is none.
+    async fn hear(&self) -> StoreError {
+        let mut listener = match self.connect().await {
+            Ok(listener) => listener,
+            Err(why) => return why,
+        };
+        // What was said before, nobody here heard.
+        self.said.send_modify(|said| said.connection = said.connection.saturating_add(1));
         loop {
             match listener.heard().await.map(|said| said.parse()) {
                 Ok(Ok(position)) => {
                     self.said.send_modify(|said| said.position = Position(position));
                 }
                 Ok(Err(_no_number)) => {}
-                Err(lost) => return lost,
+                Err(lost) => return failed(lost),
             }
         }
     }
