@@ -17,7 +17,7 @@ use crate::stores::postgres_at;
 pub(super) enum Renewal {
     Sqlite(SqliteRenewal),
     Postgres(postgres::Renewal),
-    KurrentDb(kurrentdb::Renewal),
+    KurrentDb(Box<kurrentdb::Renewal>),
 }
 
 impl Renewal {
@@ -30,7 +30,7 @@ impl Renewal {
             }
             LogStore::KurrentDb(url) => {
                 let log = kurrentdb::Renewal::open(url.expose(), &Handle::current()).await?;
-                Ok(Self::KurrentDb(log))
+                Ok(Self::KurrentDb(Box::new(log)))
             }
             LogStore::Memory => Err(offline::log_in_memory()),
         }

@@ -320,6 +320,20 @@ async fn a_paper_under_review_stays_due_when_another_placement_lets_go_of_its_se
     assert_eq!(seen, BTreeSet::from([Category::Calendar, Category::Session]), "weak histories");
 }
 
+/// The document of the claim that this event places.
+fn document_of(placed: &Recorded) -> Option<String> {
+    match &placed.event {
+        Event::Calendar(CalendarEvent::HoldPlaced { hold, .. })
+        | Event::Session(SessionEvent::SeatsHeld { hold, .. }) => Some(format!("hold/{hold}")),
+        Event::Calendar(_)
+        | Event::Session(_)
+        | Event::Resource(_)
+        | Event::Offering(_)
+        | Event::Reservation(_)
+        | Event::Payment(_) => None,
+    }
+}
+
 /// Which papers end here, and how: the claim that they stand on has to end as well.
 fn ended(events: &[Recorded], last: &Recorded) -> Option<(&'static str, Category)> {
     let Event::Reservation(fact) = &last.event else { return None };
@@ -365,18 +379,15 @@ async fn a_claim_that_outlives_its_paper_is_due_until_it_ends() {
                 continue;
             }
             let until = broken_off(&events, last);
-            let hold = match &claim_of(&until, ReservationId::from_uuid(last.stream.id())).event {
-                Event::Calendar(CalendarEvent::HoldPlaced { hold, .. })
-                | Event::Session(SessionEvent::SeatsHeld { hold, .. }) => format!("hold/{hold}"),
-                other => panic!("it places nothing: {other:?}"),
-            };
+            let of = ReservationId::from_uuid(last.stream.id());
+            let hold = document_of(claim_of(&until, of)).unwrap();
             let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
             let feed = MemoryFeed::new(until);
             let reader = run_to_head(&feed, &store, Projections::all(), 100).await;
             let shown = all::<DueDocument>(&reader, "due").await;
             let due = shown.get(&hold).expect("nobody looks at the claim that is left");
             assert_eq!(due.due_at, last.metadata.accepted_at);
-            assert_eq!(due.reservation_id.as_uuid(), &last.stream.id());
+            assert_eq!(due.reservation_id, of);
             // With the rest of the append nothing is left.
             let whole: Vec<_> =
                 events.iter().filter(|event| event.position <= last.append_end).cloned().collect();
