@@ -2,7 +2,7 @@
 //! may write at once; the expected revision decides between them.
 //!
 //! The store writes one stream at a time. So the first write of a batch is its commit and carries
-//! what follows; see [`mod@write`]. There is no transaction over streams, no guard on a stream that is
+//! what follows; see `write.rs`. There is no transaction over streams, no guard on a stream that is
 //! only read, and no chain over the whole log.
 
 mod address;
