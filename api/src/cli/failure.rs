@@ -2,7 +2,7 @@
 //! here, once, so that the same trouble has the same code in every command.
 
 use holdfast_domain::log::ReadError;
-use holdfast_eventlog::{OpenError, postgres};
+use holdfast_eventlog::{OpenError, kurrentdb, postgres};
 use holdfast_postgres::{AddressError, DatabaseError};
 use holdfast_projections::follower::FollowError;
 use holdfast_projections::ports::StoreError;
@@ -115,6 +115,20 @@ impl From<postgres::OpenError> for Failure {
             OpenError::Database(DatabaseError::NotDurable(_))
             | OpenError::Migration(_)
             | OpenError::Damaged(_) => Self::Failed(why.to_string()),
+        }
+    }
+}
+
+impl From<kurrentdb::OpenError> for Failure {
+    fn from(why: kurrentdb::OpenError) -> Self {
+        use kurrentdb::OpenError;
+        match why {
+            OpenError::Renewed => Self::Conflict(why.to_string()),
+            OpenError::Absent { .. } | OpenError::Unread(_) | OpenError::Unclear(_) => {
+                Self::Unavailable(why.to_string())
+            }
+            OpenError::Address(_) => Self::Usage(why.to_string()),
+            OpenError::Damaged(_) => Self::Failed(why.to_string()),
         }
     }
 }

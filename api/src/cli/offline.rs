@@ -6,11 +6,9 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use holdfast_commands::ports::Ids as _;
-use holdfast_domain::ids::{Epoch, InvalidId};
+use holdfast_domain::ids::InvalidId;
 use holdfast_domain::log::{Feed, Pending, StreamId};
-use holdfast_eventlog::{KurrentLog, PostgresLogReader, SqliteLogReader};
-use holdfast_gateways::system::SystemIds;
+use holdfast_eventlog::{KurrentLogReader, PostgresLogReader, SqliteLogReader};
 use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_readmodel::postgres::migrations as postgres;
 use holdfast_readmodel::sqlite::migrations as sqlite;
@@ -101,10 +99,9 @@ pub async fn log(config: &Config) -> Result<Opened<dyn Feed>, Failure> {
             Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::KurrentDb(url) => {
-            let if_new = Epoch::from_uuid(SystemIds.fresh());
-            let opened = KurrentLog::open(url.expose(), if_new, &Handle::current());
-            let log = opened.map_err(|why| Failure::Usage(why.to_string()))?;
-            let port: Arc<dyn Feed> = Arc::<KurrentLog>::clone(&log);
+            let log = KurrentLogReader::open(url.expose(), &Handle::current()).await?;
+            let log = Arc::new(log);
+            let port: Arc<dyn Feed> = Arc::<KurrentLogReader>::clone(&log);
             Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::Memory => Err(log_in_memory()),
