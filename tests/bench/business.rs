@@ -1,5 +1,5 @@
-//! An engine in this process, on a log in a folder, with something to book: what the edge would
-//! call, without the edge.
+//! An engine in this process, on a log, with a class to book: what the edge would call, without the
+//! edge.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +18,10 @@ use holdfast_domain::booking::reservation::CancelledBy;
 use holdfast_domain::ids::{
     CommandId, OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId, SessionId,
 };
-use holdfast_domain::log::Hash;
+use holdfast_domain::log::{EventLog, Hash};
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::minutes;
-use holdfast_eventlog::SqliteLog;
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use tokio::runtime::Handle;
@@ -32,9 +31,9 @@ use tokio_util::task::TaskTracker;
 /// An engine and who offers.
 #[derive(Debug)]
 pub(crate) struct Business {
-    pub(crate) log: Arc<SqliteLog>,
-    engine: Engine,
-    provider: PrincipalId,
+    pub(crate) engine: Engine,
+    pub(crate) provider: PrincipalId,
+    stop: CancellationToken,
     resource: ResourceId,
     class: OfferingId,
 }
@@ -43,21 +42,22 @@ pub(crate) struct Business {
 pub(crate) type Class = SessionId;
 
 impl Business {
-    pub(crate) async fn open(folder: &Path) -> Self {
-        let log = SqliteLog::open(folder, Handle::current()).await.unwrap();
+    /// On this log; the books of the provider of payments are kept in `folder`.
+    pub(crate) async fn open(log: Arc<dyn EventLog>, folder: &Path) -> Self {
         let ports = Ports {
-            log: Arc::<SqliteLog>::clone(&log),
+            log,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             gateway: Arc::new(Simulator::open(folder).unwrap()),
             presenter: Arc::new(Shown),
         };
-        let tasks = Tasks::new(Handle::current(), TaskTracker::new(), CancellationToken::new());
+        let stop = CancellationToken::new();
+        let tasks = Tasks::new(Handle::current(), TaskTracker::new(), stop.clone());
         let engine = Engine::new(ports, tasks);
         let provider = PrincipalId::from_uuid(SystemIds.fresh());
         let resource = ResourceId::from_uuid(SystemIds.fresh());
         let class = OfferingId::from_uuid(SystemIds.fresh());
-        let business = Self { log, engine, provider, resource, class };
+        let business = Self { engine, provider, stop, resource, class };
         business.begin().await;
         business
     }
@@ -73,7 +73,7 @@ impl Business {
             resource,
             title: "A class that everybody wants".to_owned(),
             kind: OfferingKind::Class,
-            terms: terms(),
+            terms: terms(1),
         };
         self.engine.execute(draft, request(provider, Role::Provider)).await.unwrap();
         let open = OpenOffering { offering, by: provider, open: true };
@@ -131,9 +131,17 @@ impl Business {
     }
 }
 
-fn terms() -> Terms {
+/// The owners end with the measurement, and not twenty seconds later beside the next one.
+impl Drop for Business {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Terms of what takes so many minutes.
+pub(crate) fn terms(duration_minutes: u32) -> Terms {
     Terms {
-        duration_minutes: 1,
+        duration_minutes,
         price: Money::try_new(10_000, Currency::Krw).unwrap(),
         buffers: Buffers::default(),
         min_notice_minutes: 0,
@@ -145,7 +153,8 @@ fn terms() -> Terms {
     }
 }
 
-fn request(principal: PrincipalId, role: Role) -> Request {
+/// A command of this person that was never given before.
+pub(crate) fn request(principal: PrincipalId, role: Role) -> Request {
     Request {
         command_id: CommandId::of_step("bench", &SystemIds.fresh(), ""),
         remembered_as: None,

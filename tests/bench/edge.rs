@@ -14,10 +14,10 @@ use holdfast_gateways::system::{SystemClock, SystemIds};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::Size;
 use crate::http::{Answer, Asked, Connection};
 use crate::measure::{Latencies, Line, peak_memory, processor};
 use crate::node::{Node, token};
+use crate::size::Size;
 
 const CONNECTIONS: u32 = 64;
 /// Resources that the load is spread over.

@@ -5,15 +5,24 @@
 
 mod append;
 mod business;
+mod claim;
+mod commands;
+mod crowd;
+mod database;
 mod deaf;
 mod edge;
 #[path = "../support/http.rs"]
 mod http;
 mod measure;
+mod mixed;
 #[path = "../support/node.rs"]
 mod node;
+mod peer;
 mod postgres;
+mod rooms;
+mod rounds;
 mod session;
+mod size;
 #[path = "../support/socket.rs"]
 mod socket;
 mod sockets;
@@ -21,59 +30,7 @@ mod views;
 
 use tokio::runtime::Builder;
 
-/// How much is measured.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
-    /// Interleaved rounds against a reference.
-    pub(crate) rounds: u32,
-    /// Appends in a round.
-    pub(crate) appends: u32,
-    /// Mixed commands on one class.
-    pub(crate) mixed: u32,
-    /// The log that is replayed and projected has at least so many events.
-    pub(crate) events: u64,
-    /// Holds over HTTP under load.
-    pub(crate) holds: u32,
-    /// Holds over HTTP by one idle client, and searches for free times.
-    pub(crate) alone: u32,
-    /// Sockets on one topic.
-    pub(crate) sockets: u32,
-    /// Changes that they are told at a steady pace.
-    pub(crate) steady: u32,
-    /// Changes that they are told as fast as the node goes.
-    pub(crate) flat_out: u32,
-    /// Sockets that never read.
-    pub(crate) deaf: u32,
-    /// Changes that the views publish meanwhile.
-    pub(crate) changes: u32,
-}
-
-const CI: Size = Size {
-    rounds: 3,
-    appends: 3_200,
-    mixed: 4_000,
-    events: 20_000,
-    holds: 2_000,
-    alone: 200,
-    sockets: 100,
-    steady: 120,
-    flat_out: 200,
-    deaf: 20,
-    changes: 8_000,
-};
-const FULL: Size = Size {
-    rounds: 5,
-    appends: 32_000,
-    mixed: 20_000,
-    events: 100_000,
-    holds: 20_000,
-    alone: 1_000,
-    sockets: 1_000,
-    steady: 360,
-    flat_out: 300,
-    deaf: 500,
-    changes: 100_000,
-};
+use crate::size::{CI, FULL};
 
 fn main() {
     // Cargo passes `--bench` to what it runs.
@@ -93,6 +50,12 @@ fn main() {
         }
         if is_wanted("postgres") {
             postgres::against_bare_inserts(size).await;
+        }
+        if is_wanted("commands") {
+            commands::beside_a_peer(size).await;
+        }
+        if is_wanted("mixed") {
+            mixed::one_hot_slot(size).await;
         }
         if is_wanted("session") {
             session::one_hot_class(size).await;

@@ -12,12 +12,13 @@ use holdfast_gateways::system::SystemIds;
 use holdfast_projections::runner::Options;
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::sqlite::SqliteReadStore;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::Size;
 use crate::business::{Business, Class};
 use crate::measure::{Line, processor, rate};
+use crate::size::Size;
 
 /// How many hold seats at once while the log is filled.
 const CALLERS: u32 = 64;
@@ -29,9 +30,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) async fn replay_and_catch_up(size: Size) {
     let folder = tempfile::tempdir().unwrap();
-    let business = Arc::new(Business::open(folder.path()).await);
-    fill(&business, size.events).await;
-    let log = Arc::clone(&business.log);
+    let log = SqliteLog::open(folder.path(), Handle::current()).await.unwrap();
+    let business = Arc::new(Business::open(Arc::<SqliteLog>::clone(&log), folder.path()).await);
+    fill(&business, &log, size.events).await;
     replay(&log).await;
     let views = tempfile::tempdir().unwrap();
     catch_up(&log, views.path()).await;
@@ -39,7 +40,7 @@ pub(crate) async fn replay_and_catch_up(size: Size) {
 }
 
 /// Holds and releases, until there are so many events.
-async fn fill(business: &Arc<Business>, events: u64) {
+async fn fill(business: &Arc<Business>, log: &Arc<SqliteLog>, events: u64) {
     let mut classes = Vec::new();
     for hour in 1..=CLASSES {
         classes.push(business.class(hour, 100_000).await);
@@ -47,17 +48,17 @@ async fn fill(business: &Arc<Business>, events: u64) {
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let class = classes.get(usize::try_from(caller).unwrap()).copied().unwrap();
-        callers.spawn(books(Arc::clone(business), class, events));
+        callers.spawn(books(Arc::clone(business), Arc::clone(log), class, events));
     }
     while let Some(ended) = callers.join_next().await {
         ended.unwrap();
     }
 }
 
-async fn books(business: Arc<Business>, class: Class, events: u64) {
+async fn books(business: Arc<Business>, log: Arc<SqliteLog>, class: Class, events: u64) {
     let customer = PrincipalId::from_uuid(SystemIds.fresh());
     let mut turn: u32 = 0;
-    while business.log.head().await.unwrap().position < Position(events) {
+    while log.head().await.unwrap().position < Position(events) {
         turn = turn.saturating_add(1);
         let (reservation, answer) = business.hold(customer, class).await;
         assert_eq!(answer.unwrap().status, 201);
