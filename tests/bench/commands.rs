@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use holdfast_commands::ports::Ids as _;
+use holdfast_commands::request::{Answer, CommandError};
 use holdfast_domain::actor::Role;
 use holdfast_domain::ids::{PrincipalId, ReservationId, ResourceId};
-use holdfast_eventlog::PostgresLog;
 use holdfast_gateways::system::SystemIds;
-use tempfile::TempDir;
 
 use crate::business::{Business, request};
 use crate::claim::Take;
@@ -19,6 +18,7 @@ use crate::measure::Line;
 use crate::peer::{Load, Peer};
 use crate::rounds::{Goal, Rounds};
 use crate::size::Size;
+use crate::stage::Stage;
 
 /// Callers in the first half of the case, and those who want one slot.
 pub(crate) const CALLERS: u32 = 64;
@@ -31,28 +31,6 @@ const WANTED: u32 = 320;
 /// What the peer calls its cases.
 const DISTINCT: &str = "distinct";
 const CONTENDED: &str = "contended_cap200";
-
-/// An engine on a new log.
-#[derive(Debug)]
-pub(crate) struct Stage {
-    pub(crate) business: Arc<Business>,
-    pub(crate) log: Arc<PostgresLog>,
-    _folder: TempDir,
-}
-
-impl Stage {
-    pub(crate) async fn open(database: &Database) -> Self {
-        let log = database.log(&database.schema().await).await;
-        let folder = tempfile::tempdir().unwrap();
-        let business = Business::open(Arc::<PostgresLog>::clone(&log), folder.path()).await;
-        Self { business: Arc::new(business), log, _folder: folder }
-    }
-
-    pub(crate) async fn close(self) {
-        drop(self.business);
-        self.log.close().await;
-    }
-}
 
 /// What is measured of one kind of command.
 #[derive(Debug, Default)]
@@ -143,7 +121,7 @@ async fn take(
     business: Arc<Business>,
     slot: ResourceId,
     capacity: u32,
-) -> Result<holdfast_commands::request::Answer, holdfast_commands::request::CommandError> {
+) -> Result<Answer, CommandError> {
     let customer = PrincipalId::from_uuid(SystemIds.fresh());
     let reservation = ReservationId::from_uuid(SystemIds.fresh());
     let take = Take { slot, capacity, reservation };

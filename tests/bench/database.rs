@@ -33,11 +33,6 @@ impl Database {
         server.map(Self)
     }
 
-    /// Where it is.
-    pub(crate) fn url(&self) -> String {
-        self.0.url()
-    }
-
     /// The file whose first line is its number for the operating system.
     pub(crate) fn pid_file(&self) -> PathBuf {
         self.0.pid_file()

@@ -14,12 +14,13 @@ use uuid::Uuid;
 
 use crate::business::{Business, request};
 use crate::claim::{GiveBack, Take};
-use crate::commands::{CALLERS, PLACES, Stage};
+use crate::commands::{CALLERS, PLACES};
 use crate::crowd::{Seen, together};
 use crate::database::Database;
 use crate::measure::{Line, median, rate};
 use crate::rounds::{Goal, Rounds};
 use crate::size::Size;
+use crate::stage::Stage;
 
 /// Nobody keeps more places: 64 callers then want twice as many as there are.
 const OWN_MAX: usize = 6;

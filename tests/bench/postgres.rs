@@ -11,9 +11,10 @@ use sqlx::{Connection as _, FromRow};
 use uuid::Uuid;
 
 use crate::append::appends_of;
+use crate::bytes;
 use crate::crowd::{Seen, together};
 use crate::database::Database;
-use crate::measure::{Line, median, rate};
+use crate::measure::{Line, rate};
 use crate::rounds::{Goal, Rounds};
 use crate::size::Size;
 
@@ -21,19 +22,11 @@ use crate::size::Size;
 const BARE: usize = 500;
 const SCHEMA: &str = include_str!("../../migrations/eventlog/postgres/0001_log.sql");
 
-/// What an event of 240 bytes may take, with its indexes, its answer and its stream.
-const BYTES_MAX: u64 = 1_229;
-/// Rows and indexes of the log, and what the facts themselves have of it.
-const SIZES: &str = "SELECT \
-    (SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c \
-     WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace), \
-    count(*), sum(length(payload))::bigint FROM event";
-
 pub(crate) async fn against_bare_inserts(size: Size) {
     let Some(database) = Database::start("postgres").await else { return };
     for callers in [64, 512] {
         let (mut all, mut rates) = (Seen::default(), Rounds::default());
-        let mut bytes = Vec::new();
+        let mut taken = Vec::new();
         for _ in 0..size.rounds {
             let schema = database.schema().await;
             let log = database.log(&schema).await;
@@ -45,37 +38,15 @@ pub(crate) async fn against_bare_inserts(size: Size) {
             let appended = appended.await;
             log.close().await;
             rates.add(appended.per_second(), Some(bare_insert(&database, &schema).await));
-            bytes.push(bytes_of(&schema).await);
+            taken.push(bytes::of(&schema).await);
             all.join(appended);
         }
         let what = "appends of 1 event with hash and remembered answer, PostgreSQL";
         let line = all.on(Line::new("G4", what).number("callers", callers.into()));
         rates.on(line, "per_second", Goal::AtLeast(80), size).print();
-        report_bytes(callers, &bytes, size);
+        let what = "bytes of log for an event that is alone in its stream, with an answer of 400";
+        bytes::report(what, &taken, size);
     }
-}
-
-/// G15.
-fn report_bytes(callers: u32, bytes: &[(u64, u64)], size: Size) {
-    let each: Vec<u64> = bytes.iter().map(|(all, _)| *all).collect();
-    let payloads: Vec<u64> = bytes.iter().map(|(_, payload)| *payload).collect();
-    Line::new("G15", "bytes of log for each event of a stream of its own, indexes and answer included")
-        .number("callers", callers.into())
-        .number("payload_bytes", median(&payloads))
-        .number("bytes", median(&each))
-        .number("goal_at_most_bytes", BYTES_MAX)
-        .text("verdict", size.verdict(false, median(&each) <= BYTES_MAX))
-        .print();
-}
-
-/// Bytes of a log for each of its events, and those of its payload.
-async fn bytes_of(log: &Schema) -> (u64, u64) {
-    let mut connection = PgConnection::connect(log.url()).await.unwrap();
-    let sizes = sqlx::query_as::<_, (i64, i64, i64)>(SIZES).fetch_one(&mut connection).await;
-    let (all, events, payload) = sizes.unwrap();
-    connection.close().await.unwrap();
-    let each = |bytes: i64| u64::try_from(bytes.checked_div(events).unwrap()).unwrap();
-    (each(all), each(payload))
 }
 
 #[derive(FromRow)]

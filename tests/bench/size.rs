@@ -19,6 +19,14 @@ pub(crate) struct Size {
     pub(crate) mixed: u32,
     /// The log that is replayed and projected has at least so many events.
     pub(crate) events: u64,
+    /// Events of a short log in PostgreSQL.
+    pub(crate) short: u64,
+    /// Events of a long one.
+    pub(crate) long: u64,
+    /// Events of the log that a node is started on.
+    pub(crate) longest: u64,
+    /// Holds whose views are waited for.
+    pub(crate) watched: u32,
     /// Holds over HTTP under load.
     pub(crate) holds: u32,
     /// Holds over HTTP by one idle client, and searches for free times.
@@ -44,6 +52,10 @@ pub(crate) const CI: Size = Size {
     hot_commands: 3_200,
     mixed: 4_000,
     events: 20_000,
+    short: 2_000,
+    long: 10_000,
+    longest: 10_000,
+    watched: 640,
     holds: 2_000,
     alone: 200,
     sockets: 100,
@@ -61,6 +73,10 @@ pub(crate) const FULL: Size = Size {
     hot_commands: 100_000,
     mixed: 20_000,
     events: 100_000,
+    short: 20_000,
+    long: 200_000,
+    longest: 1_000_000,
+    watched: 20_480,
     holds: 20_000,
     alone: 1_000,
     sockets: 1_000,

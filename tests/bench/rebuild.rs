@@ -1,0 +1,170 @@
+//! A view is rebuilt while a node serves, by the commands that an operator gives: a new generation is
+//! filled beside the one that is read, compared with it, switched to, and the switch is taken back.
+//! Holds go on meanwhile, and reads are answered.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use holdfast_domain::actor::Role;
+use holdfast_test_stores::Schema;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::Database;
+use crate::edge::{Room, expect, hold, person, room};
+use crate::http::Connection;
+use crate::measure::{Latencies, Line, micros, rate};
+use crate::node::binary;
+use crate::served;
+use crate::size::Size;
+use crate::stage::Stage;
+
+/// The view with the largest documents.
+const VIEW: &str = "reservations";
+/// Who reads without a pause, and who holds at a steady pace.
+const READERS: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long a switch may take, in milliseconds, from the command to its end.
+const SWITCH_MAX: u64 = 1_000;
+
+/// What was asked of the node meanwhile.
+#[derive(Debug, Default)]
+struct Asked {
+    latencies: Latencies,
+    /// Reads without an answer, because the view was just switched.
+    unanswered: u64,
+}
+
+pub(crate) async fn while_serving(size: Size) {
+    let Some(database) = Database::start("rebuild").await else { return };
+    let stage = Stage::open(&database).await;
+    stage.fill(size.long).await;
+    let events = stage.events().await;
+    let (schema, folder) = stage.close().await;
+    let node = served::start(folder.path(), &schema, &[]);
+    let admin = person(folder.path(), Role::Admin);
+    served::until_shown(node.address, &admin, events).await;
+    let mut connection = Connection::open(node.address).await.unwrap();
+    let room = room(&mut connection, &person(folder.path(), Role::Provider)).await;
+    let stop = CancellationToken::new();
+    let (mut holding, mut reading) = (JoinSet::new(), JoinSet::new());
+    let customer = person(folder.path(), Role::Customer);
+    holding.spawn(holds(node.address, room.clone(), customer.clone(), stop.clone()));
+    for _ in 0..READERS {
+        reading.spawn(reads(node.address, admin.clone(), stop.clone()));
+    }
+
+    let operator = Operator { data: folder.path(), schema: &schema };
+    let began = Instant::now();
+    let (filled_in, filled) = operator.says("rebuild", &["--output", "json"]);
+    let (compared_in, compared) = operator.says("compare", &["--output", "json"]);
+    let compared: Value = serde_json::from_str(&compared).unwrap();
+    let (switched_in, _) = operator.says("switch", &["--yes"]);
+    let (undone_in, _) = operator.says("undo", &["--yes"]);
+    let took = began.elapsed();
+    stop.cancel();
+    let mut held = holding.join_next().await.unwrap().unwrap();
+    let mut read = Asked::default();
+    while let Some(one) = reading.join_next().await {
+        let one = one.unwrap();
+        read.latencies.join(one.latencies);
+        read.unanswered = read.unanswered.saturating_add(one.unanswered);
+    }
+    // Whatever was switched, what is read is up to date.
+    connection = Connection::open(node.address).await.unwrap();
+    let last = expect(connection.call(&hold(&room, 0, &customer)).await, 201);
+    served::until_shown(node.address, &admin, last.position).await;
+    served::end(node);
+
+    let filled: Value = serde_json::from_str(&filled).unwrap();
+    let position = filled["position"].as_u64().unwrap();
+    assert!(position >= events, "{position} of {events}");
+    assert_eq!((&compared["different"], &filled["parked"]), (&0.into(), &0.into()));
+    assert!(held.count() > 0 && read.latencies.count() > 0, "nobody asked anything meanwhile");
+    let switched = millis(switched_in.max(undone_in));
+    Line::new("rebuild", "a view is rebuilt on PostgreSQL while a node serves")
+        .number("events", position)
+        .number("filled_in_ms", millis(filled_in))
+        .number("events_per_second", rate(position, filled_in))
+        .number("documents", compared["documents"].as_u64().unwrap())
+        .number("compared_in_ms", millis(compared_in))
+        .number("switched_in_ms", millis(switched_in))
+        .number("undone_in_ms", millis(undone_in))
+        .number("reads_unanswered", read.unanswered)
+        .number("holds_per_second", rate(held.count(), took))
+        .number("hold_p50_us", held.at(50))
+        .number("hold_p99_us", held.at(99))
+        .timed(took, &mut read.latencies)
+        .number("goal_switch_at_most_ms", SWITCH_MAX)
+        .text("verdict", size.verdict(false, switched <= SWITCH_MAX))
+        .print();
+}
+
+/// Who gives the commands.
+struct Operator<'a> {
+    data: &'a Path,
+    schema: &'a Schema,
+}
+
+impl Operator<'_> {
+    /// `holdfast projections …`; answers how long it took and what it printed.
+    fn says(&self, what: &str, flags: &[&str]) -> (Duration, String) {
+        let began = Instant::now();
+        let done = Command::new(binary())
+            .args(["projections", what, VIEW, "--data"])
+            .arg(self.data)
+            .args(flags)
+            .env("HOLDFAST_LOG_URL", self.schema.url())
+            .output()
+            .unwrap();
+        let took = began.elapsed();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{what}: {}: {said}", done.status);
+        (took, String::from_utf8(done.stdout).unwrap())
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    micros(span).div_euclid(1_000)
+}
+
+/// Holds one time after the other, at a steady pace.
+async fn holds(
+    address: SocketAddr,
+    room: Room,
+    customer: String,
+    stop: CancellationToken,
+) -> Latencies {
+    let mut connection = Connection::open(address).await.unwrap();
+    let (mut latencies, mut beats) = (Latencies::default(), tokio::time::interval(PAUSE));
+    for place in 1.. {
+        if stop.run_until_cancelled(beats.tick()).await.is_none() {
+            break;
+        }
+        let one = Instant::now();
+        expect(connection.call(&hold(&room, place, &customer)).await, 201);
+        latencies.add(one.elapsed());
+    }
+    latencies
+}
+
+/// Reads a page of the view again and again.
+async fn reads(address: SocketAddr, token: String, stop: CancellationToken) -> Asked {
+    let mut connection = Connection::open(address).await.unwrap();
+    let page = served::get("/v1/reservations?limit=20", &token);
+    let mut asked = Asked::default();
+    while !stop.is_cancelled() {
+        let one = Instant::now();
+        let answer = connection.call(&page).await.unwrap();
+        assert!(matches!(answer.status, 200 | 503), "status {}", answer.status);
+        if answer.status == 200 {
+            asked.latencies.add(one.elapsed());
+        } else {
+            asked.unanswered = asked.unanswered.saturating_add(1);
+        }
+    }
+    asked
+}
