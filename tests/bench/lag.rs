@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_commands::ports::Ids as _;
 use holdfast_domain::ids::PrincipalId;
+use holdfast_domain::log::Position;
 use holdfast_eventlog::PostgresLog;
 use holdfast_gateways::system::SystemIds;
 use holdfast_projections::Reader;
@@ -34,14 +35,16 @@ pub(crate) async fn at_half_load(size: Size) {
     let store = Arc::new(PostgresReadStore::open(address).await.unwrap());
     let log = Arc::<PostgresLog>::clone(&stage.log);
     let following = Following::start(log, Arc::<PostgresReadStore>::clone(&store));
+    let rush = Holders::new(&stage, &following).await;
     let began = Instant::now();
-    holds(&stage.business, &following.reader, (size.watched, Duration::ZERO)).await;
+    rush.hold(size.watched, Duration::ZERO).await;
     let most = rate(u64::from(size.watched), began.elapsed());
     // Each caller holds at a steady pace, all of them together at half of that.
     let pause = Duration::from_secs(u64::from(CALLERS).saturating_mul(2));
     let pause = pause.checked_div(u32::try_from(most).unwrap()).unwrap();
+    let steady = Holders::new(&stage, &following).await;
     let began = Instant::now();
-    let mut seen = holds(&stage.business, &following.reader, (size.watched, pause)).await;
+    let mut seen = steady.hold(size.watched, pause).await;
     let took = began.elapsed();
     following.end().await;
     store.close().await;
@@ -56,27 +59,38 @@ pub(crate) async fn at_half_load(size: Size) {
         .print();
 }
 
-/// So many holds, each caller one in `pause`; ends when the views show them all.
-async fn holds(
-    business: &Arc<Business>,
-    reader: &Reader,
-    (count, pause): (u32, Duration),
-) -> Latencies {
-    let rooms = business.rooms(CALLERS).await;
-    let (began, mut callers) = (Beat::now(), JoinSet::new());
-    for (caller, room) in (0_u32..).zip(rooms) {
-        // Spread over the pause, so that they do not come in one crowd.
-        let offset = pause.saturating_mul(caller).checked_div(CALLERS).unwrap();
-        let (business, reader) = (Arc::clone(business), reader.clone());
-        let first = began.checked_add(offset).unwrap();
+/// Who holds, each in a room of its own.
+struct Holders {
+    business: Arc<Business>,
+    reader: Reader,
+    rooms: Vec<Room>,
+}
+
+impl Holders {
+    /// Their rooms are open, and the views show them.
+    async fn new(stage: &Stage, following: &Following) -> Self {
+        let rooms = stage.business.rooms(CALLERS).await;
+        following.shown(Position(stage.events().await)).await;
+        Self { business: Arc::clone(&stage.business), reader: following.reader.clone(), rooms }
+    }
+
+    /// So many holds, each caller one in `pause`; ends when the views show them all.
+    async fn hold(self, count: u32, pause: Duration) -> Latencies {
+        let (began, mut callers) = (Beat::now(), JoinSet::new());
         let each = count.div_ceil(CALLERS);
-        callers.spawn(async move { holder(&business, &reader, room, (first, pause, each)).await });
+        for (caller, room) in (0_u32..).zip(self.rooms) {
+            // Spread over the pause, so that they do not come in one crowd.
+            let offset = pause.saturating_mul(caller).checked_div(CALLERS).unwrap();
+            let (business, reader) = (Arc::clone(&self.business), self.reader.clone());
+            let beats = (began.checked_add(offset).unwrap(), pause, each);
+            callers.spawn(async move { holder(&business, &reader, room, beats).await });
+        }
+        let mut all = Latencies::default();
+        while let Some(seen) = callers.join_next().await {
+            all.join(seen.unwrap());
+        }
+        all
     }
-    let mut all = Latencies::default();
-    while let Some(seen) = callers.join_next().await {
-        all.join(seen.unwrap());
-    }
-    all
 }
 
 async fn holder(

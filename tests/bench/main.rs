@@ -22,6 +22,7 @@ mod measure;
 mod mixed;
 #[path = "../support/node.rs"]
 mod node;
+mod operator;
 mod peer;
 mod postgres;
 mod rebuild;
