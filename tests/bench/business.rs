@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use holdfast_api::http::present::Shown;
 use holdfast_commands::cancel::Cancel;
@@ -12,6 +13,7 @@ use holdfast_commands::ports::{Clock as _, Ids as _};
 use holdfast_commands::request::{Answer, CommandError, Request};
 use holdfast_commands::reserve::{Reserve, Seat};
 use holdfast_commands::tasks::Tasks;
+use holdfast_commands::use_case::UseCase;
 use holdfast_domain::actor::{Actor, Role};
 use holdfast_domain::booking::offering::{Buffers, OfferingKind, Terms};
 use holdfast_domain::booking::reservation::CancelledBy;
@@ -31,8 +33,10 @@ use tokio_util::task::TaskTracker;
 /// An engine and who offers.
 #[derive(Debug)]
 pub(crate) struct Business {
-    pub(crate) engine: Engine,
+    engine: Engine,
     pub(crate) provider: PrincipalId,
+    /// How often a command was said again, because the log could not be read in time.
+    said_again: AtomicU64,
     stop: CancellationToken,
     resource: ResourceId,
     class: OfferingId,
@@ -57,16 +61,38 @@ impl Business {
         let provider = PrincipalId::from_uuid(SystemIds.fresh());
         let resource = ResourceId::from_uuid(SystemIds.fresh());
         let class = OfferingId::from_uuid(SystemIds.fresh());
-        let business = Self { engine, provider, stop, resource, class };
+        let said_again = AtomicU64::new(0);
+        let business = Self { engine, provider, said_again, stop, resource, class };
         business.begin().await;
         business
+    }
+
+    /// Has a command decided. What is unavailable for a moment is said again, as a client does it.
+    pub(crate) async fn execute(
+        &self,
+        use_case: impl UseCase + Clone + 'static,
+        request: Request,
+    ) -> Result<Answer, CommandError> {
+        loop {
+            match self.engine.execute(use_case.clone(), request.clone()).await {
+                Err(CommandError::Unavailable(_in_time)) => {
+                    self.said_again.fetch_add(1, Ordering::Relaxed);
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// How often a command was said again until now.
+    pub(crate) fn said_again(&self) -> u64 {
+        self.said_again.load(Ordering::Relaxed)
     }
 
     async fn begin(&self) {
         let (resource, provider, offering) = (self.resource, self.provider, self.class);
         let zone = "UTC".parse().unwrap();
         let hall = AboutResource::register(resource, provider, "Hall".to_owned(), zone, 1);
-        self.engine.execute(hall, request(provider, Role::Provider)).await.unwrap();
+        self.execute(hall, request(provider, Role::Provider)).await.unwrap();
         let draft = DraftOffering {
             offering,
             provider,
@@ -75,9 +101,9 @@ impl Business {
             kind: OfferingKind::Class,
             terms: terms(1),
         };
-        self.engine.execute(draft, request(provider, Role::Provider)).await.unwrap();
+        self.execute(draft, request(provider, Role::Provider)).await.unwrap();
         let open = OpenOffering { offering, by: provider, open: true };
-        self.engine.execute(open, request(provider, Role::Provider)).await.unwrap();
+        self.execute(open, request(provider, Role::Provider)).await.unwrap();
     }
 
     /// Puts a class of so many seats on the calendar, so many hours from now.
@@ -93,7 +119,7 @@ impl Business {
             capacity: Some(capacity),
             min_capacity: None,
         };
-        self.engine.execute(schedule, request(self.provider, Role::Provider)).await.unwrap();
+        self.execute(schedule, request(self.provider, Role::Provider)).await.unwrap();
         session
     }
 
@@ -115,7 +141,7 @@ impl Business {
             ends_at: None,
             expected_total: None,
         };
-        let answer = self.engine.execute(reserve, request(customer, Role::Customer)).await;
+        let answer = self.execute(reserve, request(customer, Role::Customer)).await;
         (reservation, answer)
     }
 
@@ -127,7 +153,7 @@ impl Business {
     ) -> Result<Answer, CommandError> {
         let about = self.engine.routes().reservation(reservation).await?.unwrap();
         let cancel = Cancel { about, by: CancelledBy::Customer, quote: None, reason: None };
-        self.engine.execute(cancel, request(customer, Role::Customer)).await
+        self.execute(cancel, request(customer, Role::Customer)).await
     }
 }
 

@@ -28,6 +28,8 @@ const MANY: u32 = 512;
 pub(crate) const PLACES: u32 = 200;
 /// Commands on it.
 const WANTED: u32 = 320;
+/// Commands before those that are counted.
+const WARM: u32 = 1_000;
 /// What the peer calls its cases.
 const DISTINCT: &str = "distinct";
 const CONTENDED: &str = "contended_cap200";
@@ -58,39 +60,63 @@ pub(crate) async fn beside_a_peer(size: Size) {
     let Some(database) = Database::start("commands").await else { return };
     let peer = Peer::find("peer-cqrs-es");
     for callers in [CALLERS, MANY] {
-        let (mut takes, mut holds, mut rush) =
-            (Account::default(), Account::default(), Account::default());
-        let commands = size.commands;
-        let contended = u32::from(callers == CALLERS);
+        let mut accounts = Accounts::default();
         for _ in 0..size.rounds {
-            let stage = Stage::open(&database).await;
-            let took = distinct(&database, &stage, (callers, commands)).await;
-            let held = real(&database, &stage, (callers, commands)).await;
-            let mut wanted = Seen::default();
-            for _ in 0..contended.saturating_mul(size.hot_slots) {
-                wanted.join(one_slot(&database, &stage).await);
-            }
-            stage.close().await;
-            let load = Load { callers, commands, contended, replayed: 0 };
-            let printed = match &peer {
-                Some(peer) => Some(peer.run(&database, load).await),
-                None => None,
-            };
-            let of = |case: &str| printed.as_ref().map(|it| (it.per_second(case), it.cost(case)));
-            takes.add(took, of(DISTINCT));
-            holds.add(held, of(DISTINCT));
-            if contended > 0 {
-                rush.add(wanted, of(CONTENDED));
-            }
+            accounts.round(&database, peer.as_ref(), (callers, size)).await;
         }
-        let line = |goal: &str, what: &str| Line::new(goal, what).number("callers", callers.into());
-        takes.report(line("G1", "2 events to 1 distinct stream, PostgreSQL"), 600, size);
-        holds.report(line("G1", "the real hold: 3 streams in one batch, PostgreSQL"), 300, size);
-        let cost = line("G2", "processor time of ours and PostgreSQL, the same command as in G1");
-        takes.costs.on(cost, "cpu_us_per_1000", Goal::AtMost(16), size).print();
+        accounts.report(callers, size);
+    }
+}
+
+/// Of so many callers.
+#[derive(Debug, Default)]
+struct Accounts {
+    takes: Account,
+    holds: Account,
+    rush: Account,
+}
+
+impl Accounts {
+    async fn round(
+        &mut self,
+        database: &Database,
+        peer: Option<&Peer>,
+        (callers, size): (u32, Size),
+    ) {
+        let (stage, commands) = (Stage::open(database).await, size.commands);
+        // The peer begins with as many that are not counted.
+        distinct(database, &stage, (callers, WARM)).await;
+        let took = distinct(database, &stage, (callers, commands)).await;
+        let held = real(database, &stage, (callers, commands)).await;
+        let (mut wanted, contended) = (Seen::default(), u32::from(callers == CALLERS));
+        for _ in 0..contended.saturating_mul(size.hot_slots) {
+            wanted.join(one_slot(database, &stage).await);
+        }
+        stage.close().await;
+        let load = Load { callers, commands, contended, replayed: 0 };
+        let printed = match peer {
+            Some(peer) => Some(peer.run(database, load).await),
+            None => None,
+        };
+        let of = |case: &str| printed.as_ref().map(|it| (it.per_second(case), it.cost(case)));
+        self.takes.add(took, of(DISTINCT));
+        self.holds.add(held, of(DISTINCT));
         if contended > 0 {
-            let line = line("G3", "one slot of 200 places, exactly 200 accepted, no conflict");
-            rush.report(line, 15_000, size);
+            self.rush.add(wanted, of(CONTENDED));
+        }
+    }
+
+    fn report(mut self, callers: u32, size: Size) {
+        let line = |goal: &str, what: &str| Line::new(goal, what).number("callers", callers.into());
+        let what = "2 events to 1 distinct stream, PostgreSQL";
+        self.takes.report(line("G1", what), 600, size);
+        let what = "the real hold: 3 streams in one batch, PostgreSQL";
+        self.holds.report(line("G1", what), 300, size);
+        let cost = line("G2", "processor time of ours and PostgreSQL, the same command as in G1");
+        self.takes.costs.on(cost, "cpu_us_per_1000", Goal::AtMost(16), size).print();
+        if callers == CALLERS {
+            let what = "one slot of 200 places, exactly 200 accepted, no conflict";
+            self.rush.report(line("G3", what), 15_000, size);
         }
     }
 }
@@ -102,7 +128,7 @@ async fn distinct(database: &Database, stage: &Stage, load: (u32, u32)) -> Seen 
         let slot = ResourceId::from_uuid(SystemIds.fresh());
         take(Arc::clone(&business), slot, 1_000)
     });
-    let seen = seen.await;
+    let seen = seen.await.saying_again(stage.business.said_again());
     assert_eq!(seen.refused, 0);
     seen
 }
@@ -125,7 +151,7 @@ async fn take(
     let customer = PrincipalId::from_uuid(SystemIds.fresh());
     let reservation = ReservationId::from_uuid(SystemIds.fresh());
     let take = Take { slot, capacity, reservation };
-    business.engine.execute(take, request(customer, Role::Customer)).await
+    business.execute(take, request(customer, Role::Customer)).await
 }
 
 /// Each caller books times of a room of its own.
@@ -139,7 +165,7 @@ async fn real(database: &Database, stage: &Stage, load: (u32, u32)) -> Seen {
             business.hold_room(customer, room, turn).await.1
         }
     });
-    let seen = seen.await;
+    let seen = seen.await.saying_again(stage.business.said_again());
     assert_eq!(seen.refused, 0);
     seen
 }

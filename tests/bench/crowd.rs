@@ -17,6 +17,8 @@ pub(crate) struct Seen {
     pub(crate) refused: u32,
     pub(crate) took: Duration,
     pub(crate) spent: Spent,
+    /// How often the engines of these callers had commands said again, the highest count.
+    said_again: u64,
 }
 
 impl Seen {
@@ -31,7 +33,6 @@ impl Seen {
     pub(crate) fn note(&mut self, began: Instant, answer: &Result<Answer, CommandError>) -> bool {
         let answer = answer.as_ref().unwrap();
         assert!(matches!(answer.status, 200 | 201 | 409), "status {}", answer.status);
-        assert!(!answer.replayed, "a command that was never given before");
         self.count(began, answer.status != 409)
     }
 
@@ -50,6 +51,13 @@ impl Seen {
         self.refused = self.refused.saturating_add(other.refused);
         self.took = self.took.saturating_add(other.took);
         self.spent = self.spent.plus(other.spent);
+        self.said_again = self.said_again.max(other.said_again);
+    }
+
+    /// The same, with the count of their engine.
+    #[must_use]
+    pub(crate) fn saying_again(self, said_again: u64) -> Self {
+        Self { said_again, ..self }
     }
 
     /// How many a second, refused ones included.
@@ -68,6 +76,7 @@ impl Seen {
         line.timed(took, &mut self.latencies)
             .cost(spent.ours, count)
             .number("database_cpu_us_per_1000", crate::measure::per_thousand(spent.database, count))
+            .number("said_again", self.said_again)
     }
 }
 

@@ -75,6 +75,7 @@ fn main() {
     });
 }
 
+/// A case on the embedded stores.
 async fn measured(case: &str, size: Size) {
     match case {
         "append" => append::against_bare_inserts(size).await,
@@ -85,6 +86,13 @@ async fn measured(case: &str, size: Size) {
             sockets::fan_out(size).await;
             deaf::beside_the_deaf(size).await;
         }
+        other => measured_on_postgres(other, size).await,
+    }
+}
+
+/// A case on PostgreSQL.
+async fn measured_on_postgres(case: &str, size: Size) {
+    match case {
         "commands" => commands::beside_a_peer(size).await,
         "mixed" => mixed::one_hot_slot(size).await,
         "postgres" => postgres::against_bare_inserts(size).await,

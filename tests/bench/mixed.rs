@@ -41,6 +41,7 @@ pub(crate) async fn one_hot_slot(size: Size) {
             comes_and_goes(Arc::clone(&stage.business), slot, each)
         });
         let seen = seen.await;
+        let seen = seen.saying_again(stage.business.said_again());
         stage.close().await;
         assert!(seen.refused > 0, "nobody was ever refused: there was no contention");
         let counter = counter(&database, each).await;
@@ -68,13 +69,13 @@ async fn comes_and_goes(business: Arc<Business>, slot: ResourceId, commands: u32
         let (began, request) = (Instant::now(), request(customer, Role::Customer));
         let back = if gives_back(own.len(), turn) { own.pop() } else { None };
         if let Some(reservation) = back {
-            let answer = business.engine.execute(GiveBack { slot, reservation }, request).await;
+            let answer = business.execute(GiveBack { slot, reservation }, request).await;
             assert!(seen.note(began, &answer), "who has a place can give it back");
             continue;
         }
         let reservation = ReservationId::from_uuid(SystemIds.fresh());
         let take = Take { slot, capacity: PLACES, reservation };
-        if seen.note(began, &business.engine.execute(take, request).await) {
+        if seen.note(began, &business.execute(take, request).await) {
             own.push(reservation);
         }
     }

@@ -13,7 +13,7 @@ use crate::database::Database;
 use crate::edge::{Room, expect, hold, person, room};
 use crate::http::Connection;
 use crate::measure::{Latencies, Line, micros, rate};
-use crate::operator::Operator;
+use crate::operator::{Operator, Said};
 use crate::served;
 use crate::size::Size;
 use crate::stage::Stage;
@@ -29,9 +29,18 @@ const SWITCH_MAX: u64 = 1_000;
 /// What was asked of the node meanwhile.
 #[derive(Debug, Default)]
 struct Asked {
-    latencies: Latencies,
+    holds: Latencies,
+    reads: Latencies,
     /// Reads without an answer, because the view was just switched.
     unanswered: u64,
+}
+
+impl Asked {
+    fn join(&mut self, other: Self) {
+        self.holds.join(other.holds);
+        self.reads.join(other.reads);
+        self.unanswered = self.unanswered.saturating_add(other.unanswered);
+    }
 }
 
 pub(crate) async fn while_serving(size: Size) {
@@ -45,28 +54,25 @@ pub(crate) async fn while_serving(size: Size) {
     served::until_shown(node.address, &admin, events).await;
     let mut connection = Connection::open(node.address).await.unwrap();
     let room = room(&mut connection, &person(folder.path(), Role::Provider)).await;
-    let stop = CancellationToken::new();
-    let (mut holding, mut reading) = (JoinSet::new(), JoinSet::new());
+    let (stop, mut asking) = (CancellationToken::new(), JoinSet::new());
     let customer = person(folder.path(), Role::Customer);
-    holding.spawn(holds(node.address, room.clone(), customer.clone(), stop.clone()));
+    asking.spawn(holds(node.address, room.clone(), customer.clone(), stop.clone()));
     for _ in 0..READERS {
-        reading.spawn(reads(node.address, admin.clone(), stop.clone()));
+        asking.spawn(reads(node.address, admin.clone(), stop.clone()));
     }
-
     let operator = Operator { data: folder.path(), schema: &schema, view: VIEW };
     let began = Instant::now();
-    let filled = operator.says("rebuild", &["--output", "json"]);
-    let compared = operator.says("compare", &["--output", "json"]);
-    let switched = operator.says("switch", &["--yes"]);
-    let undone = operator.says("undo", &["--yes"]);
+    let told = Told {
+        filled: operator.says("rebuild", &["--output", "json"]),
+        compared: operator.says("compare", &["--output", "json"]),
+        switched: operator.says("switch", &["--yes"]),
+        undone: operator.says("undo", &["--yes"]),
+    };
     let took = began.elapsed();
     stop.cancel();
-    let mut held = holding.join_next().await.unwrap().unwrap();
-    let mut read = Asked::default();
-    while let Some(one) = reading.join_next().await {
-        let one = one.unwrap();
-        read.latencies.join(one.latencies);
-        read.unanswered = read.unanswered.saturating_add(one.unanswered);
+    let mut asked = Asked::default();
+    while let Some(one) = asking.join_next().await {
+        asked.join(one.unwrap());
     }
     // Whatever was switched, what is read is up to date.
     connection = Connection::open(node.address).await.unwrap();
@@ -74,30 +80,49 @@ pub(crate) async fn while_serving(size: Size) {
     served::until_shown(node.address, &admin, last.position).await;
     served::end(node);
 
-    let (filling, comparison) = (filled.json(), compared.json());
-    let position = filling["position"].as_u64().unwrap();
-    assert!(position >= events, "{position} of {events}");
-    assert_eq!((&comparison["different"], &filling["parked"]), (&0.into(), &0.into()));
-    assert!(held.count() > 0 && read.latencies.count() > 0, "nobody asked anything meanwhile");
-    let longest = switched.after_plan.max(undone.after_plan);
-    Line::new("rebuild", "a view is rebuilt on PostgreSQL while a node serves")
-        .number("events", position)
-        .number("filled_in_ms", millis(filled.took))
-        .number("events_per_second", rate(position, filled.took))
-        .number("documents", comparison["documents"].as_u64().unwrap())
-        .number("compared_in_ms", millis(compared.took))
-        .number("switched_in_ms", millis(switched.after_plan))
-        .number("switch_command_ms", millis(switched.took))
-        .number("undone_in_ms", millis(undone.after_plan))
-        .number("undo_command_ms", millis(undone.took))
-        .number("reads_unanswered", read.unanswered)
-        .number("holds_per_second", rate(held.count(), took))
-        .number("hold_p50_us", held.at(50))
-        .number("hold_p99_us", held.at(99))
-        .timed(took, &mut read.latencies)
-        .number("goal_switch_at_most_ms", SWITCH_MAX)
-        .text("verdict", size.verdict(false, millis(longest) <= SWITCH_MAX))
-        .print();
+    told.report((events, took), asked, size);
+}
+
+/// What the operator was told.
+#[derive(Debug)]
+struct Told {
+    filled: Said,
+    compared: Said,
+    switched: Said,
+    undone: Said,
+}
+
+impl Told {
+    fn report(&self, (events, took): (u64, Duration), mut asked: Asked, size: Size) {
+        let (filled, compared) = (self.filled.json(), self.compared.json());
+        let position = filled["position"].as_u64().unwrap();
+        assert!(position >= events, "{position} of {events}");
+        assert_eq!((&compared["different"], &filled["parked"]), (&0.into(), &0.into()));
+        let (held, read) = (asked.holds.count(), asked.reads.count());
+        assert!(held > 0 && read > 0, "nobody asked anything meanwhile");
+        let longest = self.switched.after_plan.max(self.undone.after_plan);
+        Line::new("rebuild", "a view is rebuilt on PostgreSQL while a node serves")
+            .number("events", position)
+            .number("filled_in_ms", millis(self.filled.took))
+            .number("events_per_second", rate(position, self.filled.took))
+            .number("documents", compared["documents"].as_u64().unwrap())
+            .number("compared_in_ms", millis(self.compared.took))
+            .number("switched_in_ms", millis(self.switched.after_plan))
+            .number("switch_command_ms", millis(self.switched.took))
+            .number("undone_in_ms", millis(self.undone.after_plan))
+            .number("undo_command_ms", millis(self.undone.took))
+            .number("reads", read)
+            .number("reads_per_second", rate(read, took))
+            .number("reads_unanswered", asked.unanswered)
+            .number("read_p50_us", asked.reads.at(50))
+            .number("read_p99_us", asked.reads.at(99))
+            .number("holds_per_second", rate(held, took))
+            .number("hold_p50_us", asked.holds.at(50))
+            .number("hold_p99_us", asked.holds.at(99))
+            .number("goal_switch_at_most_ms", SWITCH_MAX)
+            .text("verdict", size.verdict(false, millis(longest) <= SWITCH_MAX))
+            .print();
+    }
 }
 
 fn millis(span: Duration) -> u64 {
@@ -110,18 +135,18 @@ async fn holds(
     room: Room,
     customer: String,
     stop: CancellationToken,
-) -> Latencies {
+) -> Asked {
     let mut connection = Connection::open(address).await.unwrap();
-    let (mut latencies, mut beats) = (Latencies::default(), tokio::time::interval(PAUSE));
+    let (mut asked, mut beats) = (Asked::default(), tokio::time::interval(PAUSE));
     for place in 1.. {
         if stop.run_until_cancelled(beats.tick()).await.is_none() {
             break;
         }
         let one = Instant::now();
         expect(connection.call(&hold(&room, place, &customer)).await, 201);
-        latencies.add(one.elapsed());
+        asked.holds.add(one.elapsed());
     }
-    latencies
+    asked
 }
 
 /// Reads a page of the view again and again.
@@ -134,7 +159,7 @@ async fn reads(address: SocketAddr, token: String, stop: CancellationToken) -> A
         let answer = connection.call(&page).await.unwrap();
         assert!(matches!(answer.status, 200 | 503), "status {}", answer.status);
         if answer.status == 200 {
-            asked.latencies.add(one.elapsed());
+            asked.reads.add(one.elapsed());
         } else {
             asked.unanswered = asked.unanswered.saturating_add(1);
         }

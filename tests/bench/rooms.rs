@@ -43,9 +43,9 @@ impl Business {
         let resource = ResourceId::from_uuid(SystemIds.fresh());
         let offering = OfferingId::from_uuid(SystemIds.fresh());
         let register = AboutResource::register(resource, by, "Room".to_owned(), zone, 1);
-        self.engine.execute(register, request(by, Role::Provider)).await.unwrap();
+        self.execute(register, request(by, Role::Provider)).await.unwrap();
         let publish = AboutResource::publish_schedule(resource, by, always());
-        self.engine.execute(publish, request(by, Role::Provider)).await.unwrap();
+        self.execute(publish, request(by, Role::Provider)).await.unwrap();
         let draft = DraftOffering {
             offering,
             provider: by,
@@ -54,9 +54,9 @@ impl Business {
             kind: OfferingKind::Slot,
             terms: Terms { booking_window_days: 365, ..terms(LONG) },
         };
-        self.engine.execute(draft, request(by, Role::Provider)).await.unwrap();
+        self.execute(draft, request(by, Role::Provider)).await.unwrap();
         let open = OpenOffering { offering, by, open: true };
-        let opened = self.engine.execute(open, request(by, Role::Provider)).await.unwrap();
+        let opened = self.execute(open, request(by, Role::Provider)).await.unwrap();
         assert_eq!(opened.status, 200);
         let hour = i64::try_from(Duration::from_hours(1).as_micros()).unwrap();
         let now = SystemClock.now().micros().div_euclid(hour);
@@ -83,7 +83,7 @@ impl Business {
             ends_at: None,
             expected_total: None,
         };
-        (reservation, self.engine.execute(reserve, request(customer, Role::Customer)).await)
+        (reservation, self.execute(reserve, request(customer, Role::Customer)).await)
     }
 }
 
