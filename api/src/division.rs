@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use holdfast_commands::shares;
 use holdfast_domain::log::Pending;
-use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS, workers};
+use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS};
 use holdfast_projections::leases::{Lease, Leases, LeasesUnavailable};
 use holdfast_projections::monotonic::Steady;
+use holdfast_projections::presence::workers;
+use holdfast_projections::status::Status;
 use tokio::sync::watch;
 
 use crate::config::role::NodeRole;
@@ -36,11 +38,13 @@ pub struct Divided {
 }
 
 impl Division {
-    /// Begins to take part, when the role says so. `node` is a name that no other node has.
+    /// Begins to take part, when the role says so. `node` is a name that no other node has, and
+    /// `account` what those who keep or follow the views here say of themselves.
     pub fn start(
         leases: &Arc<dyn Leases>,
         role: NodeRole,
         node: String,
+        account: watch::Receiver<Status>,
         lifecycle: &Lifecycle,
     ) -> Self {
         if !role.works() {
@@ -50,6 +54,7 @@ impl Division {
         let groups = vec![vec![VIEWS.to_owned()], shares::all()];
         let clock = Arc::new(Steady::new());
         let keeper = Keeper::new(Arc::clone(leases), clock, node, groups, Terms::default());
+        let keeper = keeper.minding(account);
         let held = keeper.held();
         let stop = lifecycle.runners_stop().clone();
         lifecycle.start("leases", async move {
@@ -77,7 +82,7 @@ impl Division {
 fn divided(standing: &[Lease], held: usize) -> Divided {
     let taken: BTreeSet<&str> = standing.iter().map(|lease| lease.name.as_str()).collect();
     let idle = shares::all().iter().filter(|share| !taken.contains(share.as_str())).count();
-    Divided { workers: workers(standing).count(), held, views: taken.contains(VIEWS), idle }
+    Divided { workers: workers(standing).len(), held, views: taken.contains(VIEWS), idle }
 }
 
 impl Divided {

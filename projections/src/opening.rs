@@ -7,7 +7,7 @@ use holdfast_domain::log::Feed;
 use tokio_util::sync::CancellationToken;
 
 use crate::folding::Binding;
-use crate::follower::{Failpoint, Follower};
+use crate::follower::{Failpoint, FollowError, Follower};
 use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
 use crate::published::Published;
@@ -30,6 +30,8 @@ pub struct Opening<'a> {
     /// Where it says what it is doing, and how far the stored views are: those that need no filling
     /// are read meanwhile.
     pub published: &'a Published,
+    /// Whether it goes on with its own views in place of those that a newer release may have built.
+    pub overrules: bool,
 }
 
 impl Opening<'_> {
@@ -45,6 +47,13 @@ impl Opening<'_> {
             // Another runner went on meanwhile: memory is older than what is shown from here on.
             self.published.cache.clear(stored);
             self.published.position.send_replace(stored);
+        }
+        let ahead = self.published.ahead(&registry);
+        if !self.overrules && !ahead.is_empty() {
+            return Err(FollowError::Ahead(ahead).into());
+        }
+        if !ahead.is_empty() {
+            tracing::warn!(?ahead, "replacing views that no node of their release keeps");
         }
         for generation in &registry.generations.clone() {
             if generation.state == GenerationState::Active && !self.successor(generation) {
@@ -159,6 +168,7 @@ impl Opening<'_> {
         };
         let say = |progress: crate::rebuild::Progress| {
             self.published.status.send_modify(|status| {
+                status.work();
                 status.building = vec![(projector.name().to_owned(), progress.position)];
             });
         };
