@@ -11,7 +11,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation};
 
 /// How long an answer is waited for. The databases behind Redis answer in less when it is gone.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long nobody asks again after a call that failed.
 const REST: Duration = Duration::from_millis(500);
