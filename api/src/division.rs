@@ -89,11 +89,16 @@ impl Divided {
     /// What a person should know: an error when something lies idle.
     fn account(&self) -> Result<String, String> {
         let Self { workers, held, views, idle } = self;
-        let account = format!("{workers} workers alive, {held} shares on this node");
+        let account = format!(
+            "{} alive, {} on this node",
+            counted(*workers, "worker"),
+            counted(*held, "share")
+        );
         let idle_parts = [
             (!views).then(|| "nobody keeps the views: reads and pushes stand still".to_owned()),
             (*idle > 0).then(|| {
-                format!("nobody has {idle} shares of the processes: what falls due there waits")
+                let shares = counted(*idle, "share");
+                format!("nobody has {shares} of the processes: what falls due there waits")
             }),
         ];
         let missing: Vec<_> = idle_parts.into_iter().flatten().collect();
@@ -103,6 +108,11 @@ impl Divided {
         let what_to_do = "start a node with the role all or worker";
         Err(format!("{account}; {}; {what_to_do}", missing.join("; ")))
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 impl Check for Division {
@@ -143,11 +153,11 @@ mod tests {
         standing.push(lease(VIEWS));
         let all = divided(&standing, 9);
         assert_eq!(all, Divided { workers: 1, held: 9, views: true, idle: 0 });
-        assert_eq!(all.account().unwrap(), "1 workers alive, 9 shares on this node");
+        assert_eq!(all.account().unwrap(), "1 worker alive, 9 shares on this node");
         standing.remove(0);
         standing.pop();
         let why = divided(&standing, 7).account().unwrap_err();
-        assert!(why.contains("nobody keeps the views") && why.contains("has 1 shares"), "{why}");
+        assert!(why.contains("nobody keeps the views") && why.contains("has 1 share of"), "{why}");
         let why = divided(&[], 0).account().unwrap_err();
         assert!(why.contains("0 workers") && why.contains("8 shares"), "{why}");
     }

@@ -48,20 +48,7 @@ impl Opening<'_> {
             self.published.cache.clear(stored);
             self.published.position.send_replace(stored);
         }
-        let ahead = self.published.ahead(&registry);
-        if !self.overrules && !ahead.is_empty() {
-            return Err(FollowError::Ahead(ahead).into());
-        }
-        if !ahead.is_empty() {
-            tracing::warn!(?ahead, "replacing views that no node of their release keeps");
-        }
-        for generation in &registry.generations.clone() {
-            if generation.state == GenerationState::Active && !self.successor(generation) {
-                // Nobody would advance it, so nobody may read it as if it were up to date.
-                let retire = Alteration::Retire { generation: generation.id };
-                registry = self.store.alter(registry.revision, retire).await?;
-            }
-        }
+        registry = self.leave_or_overrule(registry).await?;
         for projector in self.projectors {
             let active = registry.active(projector.name());
             if !active.is_some_and(|active| self.folds(active)) {
@@ -79,6 +66,27 @@ impl Opening<'_> {
             .map(|parked| ((parked.generation, parked.key.clone()), parked))
             .collect();
         Ok((follower, registry))
+    }
+
+    /// Leaves alone what a newer release may have built, or goes on without it: what this build does
+    /// not have retires, and can be gone on with by whoever has it.
+    async fn leave_or_overrule(&self, mut registry: Registry) -> Result<Registry, RebuildError> {
+        let ahead = self.published.ahead(&registry);
+        if ahead.is_empty() {
+            return Ok(registry);
+        }
+        if !self.overrules {
+            return Err(FollowError::Ahead(ahead).into());
+        }
+        tracing::warn!(?ahead, "replacing views that no node of their release keeps");
+        for generation in &registry.generations.clone() {
+            if generation.state == GenerationState::Active && !self.successor(generation) {
+                // Nobody would advance it, so nobody may read it as if it were up to date.
+                let retire = Alteration::Retire { generation: generation.id };
+                registry = self.store.alter(registry.revision, retire).await?;
+            }
+        }
+        Ok(registry)
     }
 
     /// Whether this build knows how to fold a generation.

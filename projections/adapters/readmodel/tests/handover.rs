@@ -35,7 +35,7 @@ const TERMS: Terms = Terms {
     margin: Duration::from_millis(500),
     answer: Duration::from_secs(1),
     patience: Duration::from_secs(3),
-    rest: Duration::from_secs(60),
+    rest: Duration::from_mins(1),
 };
 /// So long the views may stand still, also on a busy machine.
 const TAKEN_OVER: Duration = Duration::from_secs(10);

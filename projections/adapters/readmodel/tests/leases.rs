@@ -324,7 +324,7 @@ async fn one_who_is_slow_keeps_the_views_as_long_as_it_moves() {
     let (one, two) = two(&time, &leases).await;
     one.gets_on(false);
     for _ in 0..20 {
-        let nearly = Terms::default().patience - Duration::from_secs(1);
+        let nearly = Terms::default().patience.saturating_sub(Duration::from_secs(1));
         pass(&time, nearly, &[&one, &two]).await;
         one.account.send_modify(Status::work);
     }
