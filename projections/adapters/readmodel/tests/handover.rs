@@ -175,8 +175,12 @@ async fn a_worker_of_an_older_release_leaves_newer_views_to_a_newer_worker() {
         drop(first);
         old.until_keeps().await;
         let mut status = old.reader.watch_status();
-        let said =
-            status.wait_for(|status| status.trouble.is_some()).await.unwrap().trouble.clone();
+        let said = tokio::select! {
+            said = status.wait_for(|status| status.trouble.is_some()) => {
+                said.unwrap().trouble.clone()
+            }
+            () = patience() => panic!("it says nothing"),
+        };
         assert!(said.unwrap().contains("newer release"));
         feed.append(&late);
         let second = Worker::start("newer again", &feed, &shared, newer());
