@@ -126,8 +126,10 @@ impl Engine {
         request: Request,
     ) -> Result<Answer, CommandError> {
         let (engine, use_case) = (self.clone(), Arc::new(use_case));
+        // It never waits for anybody but the stores, unless it is a copy of one that does.
+        let (waits, shown) = Waits::new();
         let command = async move {
-            let _turn = engine.in_flight.enter(request.command_id, IN_FLIGHT_MAX).await?;
+            let _turn = engine.in_flight.enter(request.command_id, &waits, IN_FLIGHT_MAX).await?;
             match engine.owners.decide(use_case, request.clone()).await {
                 Ok(done) => done.answer.ok_or_else(|| {
                     CommandError::Unavailable("the use case gave no answer".to_owned())
@@ -140,8 +142,6 @@ impl Engine {
                 Err(other) => Err(other),
             }
         };
-        // It never waits for anybody but the stores.
-        let (_waits, shown) = Waits::new();
         self.to_its_end(shown, command).await
     }
 
@@ -153,11 +153,11 @@ impl Engine {
     ) -> Result<Confirmed, CommandError> {
         let (engine, (waits, shown)) = (self.clone(), Waits::new());
         let command = async move {
-            let _turn = engine.in_flight.enter(request.command_id, IN_FLIGHT_MAX).await?;
+            let _turn = engine.in_flight.enter(request.command_id, &waits, IN_FLIGHT_MAX).await?;
             if let Some(answer) = engine.answered(&request).await? {
                 return Ok(Confirmed::Answered(answer));
             }
-            let before = engine.started(&request).await?;
+            let mut before = engine.started(&request).await?;
             let not_found = || CommandError::from(Refusal::from(PaymentRefusal::NotFound));
             let about = engine.routes.payment(confirm.order).await?.ok_or_else(not_found)?;
             if request.actor.principal() != Some(about.customer) {
@@ -179,6 +179,9 @@ impl Engine {
             // A trial, like a refusal, is answered at once: nobody is asked to pay.
             if let (None, Step::Call(call)) = (&done.answer, done.outcome.step.clone()) {
                 done = engine.driver.for_caller(about, call, request, &waits).await?;
+            } else if before.is_none() && done.answer.is_none() {
+                // A copy on another node may have begun in the same moment.
+                before = engine.started(&request).await?;
             }
             Ok(match done.answer {
                 Some(answer) => Confirmed::Answered(answer),

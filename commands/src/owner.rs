@@ -17,6 +17,7 @@ use holdfast_domain::event::Event;
 use holdfast_domain::log::{
     AnsweredCommand, AppendError, Appended, EventLog, Expected, Position, Revision, StreamId,
 };
+use holdfast_domain::process::Step;
 use holdfast_domain::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -381,16 +382,22 @@ impl Owner {
     }
 
     async fn explain(&self, request: &Request, error: AppendError) -> Result<Done, CommandError> {
+        let id = request.remembered_as.unwrap_or(request.command_id);
         match error {
-            AppendError::Answered(answered) => remembered(request, *answered),
-            AppendError::Conflict { .. } => Err(CommandError::Contended),
-            AppendError::Ambiguous(why) => {
-                let id = request.remembered_as.unwrap_or(request.command_id);
-                match self.ground.log.answered(id).await {
-                    Ok(Some(answered)) => remembered(request, answered),
-                    Ok(None) | Err(_) => Err(CommandError::Unavailable(why)),
-                }
+            AppendError::Answered(answered) if answered.record.id == id => {
+                remembered(request, *answered)
             }
+            // Not the answer, only the note that a copy on another node has begun.
+            AppendError::Answered(noted) => remembered(request, *noted).map(|done| Done {
+                answer: None,
+                outcome: Outcome::step(Step::Rest),
+                ..done
+            }),
+            AppendError::Conflict { .. } => Err(CommandError::Contended),
+            AppendError::Ambiguous(why) => match self.ground.log.answered(id).await {
+                Ok(Some(answered)) => remembered(request, answered),
+                Ok(None) | Err(_) => Err(CommandError::Unavailable(why)),
+            },
             AppendError::Unavailable(why) | AppendError::Unsupported(why) => {
                 Err(CommandError::Unavailable(why))
             }

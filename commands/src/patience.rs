@@ -24,6 +24,11 @@ impl Waits {
         (Self { elsewhere }, shown)
     }
 
+    /// What shows it.
+    pub fn shown(&self) -> watch::Receiver<bool> {
+        self.elsewhere.subscribe()
+    }
+
     /// From now on it waits for somebody else, or for stores again.
     pub fn elsewhere(&self, elsewhere: bool) {
         self.elsewhere.send_replace(elsewhere);

@@ -65,8 +65,6 @@ async fn group_commit(schema: &Schema, appends: u32, callers: u32) -> (Latencies
 struct Stream {
     id: i64,
     name: String,
-    revision: i64,
-    hash: Vec<u8>,
 }
 
 #[derive(FromRow)]
@@ -135,17 +133,12 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
 }
 
 async fn insert_streams(bare: &mut PgConnection, rows: &[Stream]) {
-    sqlx::query(
-        "INSERT INTO stream (id, name, revision, hash) \
-         SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[])",
-    )
-    .bind(column(rows, |row| row.id))
-    .bind(column(rows, |row| row.name.as_str()))
-    .bind(column(rows, |row| row.revision))
-    .bind(column(rows, |row| row.hash.as_slice()))
-    .execute(bare)
-    .await
-    .unwrap();
+    sqlx::query("INSERT INTO stream (id, name) SELECT * FROM unnest($1::bigint[], $2::text[])")
+        .bind(column(rows, |row| row.id))
+        .bind(column(rows, |row| row.name.as_str()))
+        .execute(bare)
+        .await
+        .unwrap();
 }
 
 async fn insert_events(bare: &mut PgConnection, rows: &[Fact]) {
