@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::database::{DatabaseError, PATIENCE};
 use crate::durable;
+use crate::spelling;
 
 /// What an address is not. Never shows the address itself: it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +110,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why: &str| AddressError(why.to_owned());
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("no scheme"))?;
+        spelling::judge(rest).map_err(wrong)?;
         let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
         let (entry, hosts) =
             authority.rsplit_once('@').map_or(("", authority), |(entry, hosts)| {
@@ -154,8 +156,31 @@ mod tests {
         let two: Address = "postgresql://me:s%40cret@a:1,b:2/bookings".parse().unwrap();
         assert_eq!(format!("{two:?}"), "Address(a:1,b:2/bookings)");
         assert_eq!(two.hosts().len(), 2);
-        let wrong = "postgres:/secret".parse::<Address>().unwrap_err();
-        assert!(!wrong.to_string().contains("secret"), "{wrong}");
+    }
+
+    #[test]
+    fn an_address_that_can_be_misread_is_refused_and_nothing_of_it_is_shown() {
+        for (wrong, advice) in [
+            ("postgres:/me:hush@db/x", "no scheme"),
+            // All of these would be read, with a part of the password as port, database or option.
+            ("postgres://me:12/hush@db/x", "percent-encode"),
+            ("postgres://me:12?hush@db/x", "percent-encode"),
+            ("postgres://me:12#hush@db/x", "percent-encode"),
+            ("postgres://me:12@hush@db/x", "percent-encode"),
+            ("postgres://me:12/hu@sh@db/x", "percent-encode"),
+            ("postgres://me:hush%@db/x", "percent-encode"),
+            ("postgres://me:hush%4@db/x", "percent-encode"),
+            ("postgres://me:hush%zz@db/x", "percent-encode"),
+            ("postgres://me:hush%ff@db/x", "utf-8"),
+            ("postgres://db/x?pasword=hush", "options"),
+            ("postgres://me@db:hush/x", "port"),
+        ] {
+            let why = wrong.parse::<Address>().unwrap_err().to_string();
+            assert!(why.contains(advice) && !why.contains("hu") && !why.contains("12"), "{why}");
+        }
+        let escaped = "postgres://me:%40%2F%3F%23%25@a,b/x?sslmode=disable&options[search_path]=y";
+        let escaped: Address = escaped.parse().unwrap();
+        assert_eq!(escaped.to_string(), "a:5432,b:5432/x");
     }
 
     #[tokio::test]

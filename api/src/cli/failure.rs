@@ -186,7 +186,7 @@ impl From<FollowError> for Failure {
         match why {
             FollowError::Log(why) => why.into(),
             FollowError::Store(why) => why.into(),
-            FollowError::AnotherLog(_) => Self::Conflict(why.to_string()),
+            FollowError::AnotherLog(_) | FollowError::Ahead(_) => Self::Conflict(why.to_string()),
             FollowError::TooManyParked(_) => Self::Failed(why.to_string()),
         }
     }

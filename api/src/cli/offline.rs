@@ -9,6 +9,7 @@ use std::sync::Arc;
 use holdfast_domain::ids::InvalidId;
 use holdfast_domain::log::{Feed, Pending, StreamId};
 use holdfast_eventlog::{KurrentLogReader, PostgresLogReader, SqliteLogReader};
+use holdfast_projections::leases::{Lease, Leases as _};
 use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_readmodel::postgres::migrations as postgres;
 use holdfast_readmodel::sqlite::migrations as sqlite;
@@ -140,6 +141,15 @@ pub async fn views(config: &Config) -> Result<Opened<dyn ReadPort>, Failure> {
             Err(Failure::Usage("read-url: views in memory end with their process".to_owned()))
         }
     }
+}
+
+/// The leases of the nodes that share the read models; none where only one process can have them.
+pub async fn leases(config: &Config) -> Result<Option<Vec<Lease>>, Failure> {
+    let ReadStore::Postgres(url) = &config.read else { return Ok(None) };
+    let views = PostgresReadStore::open(postgres_at(url)?).await?;
+    let standing = views.leases().list().await;
+    views.close().await;
+    Ok(Some(standing.map_err(|why| Failure::Unavailable(why.to_string()))?))
 }
 
 fn no_views(config: &Config, place: &str) -> Failure {
