@@ -119,7 +119,10 @@ impl Watcher {
         self.show(&registry);
         self.published.stands_on(Footing::ThisLog);
         *compared = Some(Compared { at: Instant::now(), epoch: head.epoch });
-        self.published.status.send_modify(|status| status.trouble = None);
+        self.published.status.send_modify(|status| {
+            status.trouble = None;
+            status.work();
+        });
         Ok(())
     }
 
@@ -132,8 +135,10 @@ impl Watcher {
             let shown = self.published.registry.borrow();
             shown.as_ref().is_none_or(|shown| shown.revision != registry.revision)
         };
+        let ahead = self.published.ahead(registry);
         self.published.status.send_if_modified(|status| {
-            let news = moved || status.source != Source::Store;
+            let news = moved || status.source != Source::Store || status.ahead != ahead;
+            status.ahead = ahead;
             status.source = Source::Store;
             status.position = position;
             if moved {

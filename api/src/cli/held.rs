@@ -6,33 +6,25 @@ use holdfast_readmodel::PostgresReadStore;
 use super::Failure;
 use super::log::renewal::Renewal;
 use crate::config::Config;
-use crate::config::stores::{LogStore, ReadStore};
+use crate::config::stores::ReadStore;
 use crate::stores::postgres_at;
 
-/// While this is held, no node opens the log, where it can be held.
+/// While this is held, no node opens the log; a cluster of KurrentDB cannot be held.
 #[derive(Debug)]
-pub struct Held(Option<Renewal>);
+pub struct Held(Renewal);
 
 impl Held {
     /// Takes the stores of this configuration. Refused while a node has the log open or, where the
     /// log cannot say so, while a worker's lease of the views stands. The views must be there.
     pub async fn take(config: &Config) -> Result<Self, Failure> {
-        let log = match &config.log {
-            LogStore::Sqlite(_) | LogStore::Postgres(_) | LogStore::Memory => {
-                Some(Renewal::open(config).await?)
-            }
-            LogStore::KurrentDb(_) => None,
-        };
+        let log = Renewal::open(config).await?;
         refuse_workers(config).await?;
         Ok(Self(log))
     }
 
     /// Lets go of them.
     pub async fn leave(self) -> Result<(), Failure> {
-        match self.0 {
-            Some(log) => log.leave().await,
-            None => Ok(()),
-        }
+        self.0.leave().await
     }
 }
 

@@ -90,7 +90,7 @@ impl SqliteReadStore {
         migrations::MIGRATIONS
             .run(&writer)
             .await
-            .map_err(|why| StoreError::Damaged(why.to_string()))?;
+            .map_err(|why| StoreError::Damaged(format!("{why}; see `holdfast migrate status`")))?;
         let readers = options
             .create_if_missing(false)
             .read_only(true)
