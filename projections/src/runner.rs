@@ -185,9 +185,7 @@ impl Runner {
         // Before it is seen to run, and from the start: a node that restarts often, or is stopped
         // at once, trims all the same.
         let mut trimmed = self.trim(&follower, Position::START).await?;
-        if let Some(shared) = &self.published.shared {
-            shared.began(follower.position()).await;
-        }
+        self.begin(&follower).await;
         self.publish(&follower, None).await;
         let mut looked = Instant::now();
         while !stop.is_cancelled() {
@@ -215,7 +213,7 @@ impl Runner {
     async fn publish(&self, follower: &Follower, taken: Option<Taken>) {
         let position = follower.position();
         if let Some(taken) = taken {
-            self.share(&taken).await;
+            self.share(follower.registry, &taken).await;
             self.published.cache.committed(position, taken.documents);
             for (generation, key) in taken.parked {
                 self.published.cache.parked(position, generation, key);
@@ -233,13 +231,20 @@ impl Runner {
         self.hints.announce(position).await;
     }
 
-    /// Tells the shared cache what a page did.
-    async fn share(&self, taken: &Taken) {
+    /// Tells the shared cache under which registry, and from where on, pages are noted.
+    async fn begin(&self, follower: &Follower) {
+        if let Some(shared) = &self.published.shared {
+            shared.began(follower.registry, follower.position()).await;
+        }
+    }
+
+    /// Tells the shared cache what a page did that was committed under this revision.
+    async fn share(&self, registry: u64, taken: &Taken) {
         let Some(shared) = &self.published.shared else { return };
         let after = taken.checkpoint.position;
         if !taken.parked.is_empty() {
             // What a parked key makes untrue is not known one by one.
-            return shared.began(after).await;
+            return shared.began(registry, after).await;
         }
         let documents = taken.documents.iter().filter(|(id, ..)| self.published.is_shared(*id));
         let documents = documents.map(|(generation, key, document)| {
@@ -251,7 +256,8 @@ impl Runner {
             .flat_map(|(generation, columns)| tags(*generation, columns))
             .collect();
         let (documents, tags) = (documents.collect(), touched.into_iter().collect());
-        shared.committed(Note { before: taken.before, after, documents, tags }).await;
+        let note = Note { registry, before: taken.before, after, documents, tags };
+        shared.committed(note).await;
     }
 
     /// Notes where the log ends.
@@ -296,6 +302,7 @@ impl Runner {
             return Err(MOVED);
         }
         follower.registry = registry.revision;
+        self.begin(follower).await;
         self.published.registry.send_replace(Some(Arc::new(registry)));
         Ok(())
     }

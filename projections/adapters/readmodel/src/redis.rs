@@ -1,5 +1,5 @@
 //! The cache that nodes share, in Redis. One hash holds how far pages were noted (`upto`), since
-//! when without a gap (`base`), and where each tag was touched last; it goes as a whole or not at
+//! when without a gap (`base`), under which registry, and where each tag was touched last; it goes as a whole or not at
 //! all, so a Redis that was emptied, restarted or short of memory forgets answers and never serves
 //! old ones. Every step is one script, so that nothing comes between its parts.
 
@@ -75,7 +75,7 @@ impl SharedCache for RedisCache {
         })
     }
 
-    fn put(&self, place: Place, value: String, at: Position) -> Pending<'_, ()> {
+    fn put(&self, registry: u64, place: Place, value: String, at: Position) -> Pending<'_, ()> {
         Box::pin(async move {
             if value.len() > BYTES_MAX {
                 return;
@@ -83,14 +83,15 @@ impl SharedCache for RedisCache {
             let mut call = scripts::PUT.key(self.index());
             call.key(self.entry(&place));
             call.arg(&place.tag).arg(at.0).arg(self.milliseconds()).arg(value);
+            call.arg(registry);
             self.write(&call).await;
         })
     }
 
-    fn began(&self, at: Position) -> Pending<'_, ()> {
+    fn began(&self, registry: u64, at: Position) -> Pending<'_, ()> {
         Box::pin(async move {
             let mut call = scripts::BEGAN.key(self.index());
-            call.arg(at.0).arg(self.channel());
+            call.arg(at.0).arg(self.channel()).arg(registry);
             self.write(&call).await;
         })
     }
@@ -99,7 +100,7 @@ impl SharedCache for RedisCache {
         Box::pin(async move {
             let mut call = scripts::COMMITTED.key(self.index());
             call.arg(note.before.0).arg(note.after.0).arg(self.milliseconds()).arg(self.channel());
-            call.arg(note.tags.len());
+            call.arg(note.registry).arg(note.tags.len());
             for tag in &note.tags {
                 call.arg(tag);
             }
