@@ -21,6 +21,10 @@ pub const VIEWS: &str = "views";
 /// What the lease is called by which a worker shows that it lives.
 const WORKER: &str = "worker/";
 
+/// How long after its last sign of life a worker's lease is kept. Workers are named anew at each start,
+/// so these would only become more; the leases of shares stay for their numbers.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
 /// How long leases stand, and how they are kept. The same on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -103,8 +107,13 @@ impl Keeper {
     }
 
     async fn keep(&self) {
+        let mut forgets = self.clock.now();
         loop {
             let asked = self.clock.now();
+            if asked >= forgets {
+                forgets = asked.saturating_add(REMEMBERED);
+                self.forget_the_dead().await;
+            }
             let pause = match self.divide().await {
                 Ok(pause) => pause.min(self.terms.renew),
                 Err(why) => {
@@ -113,6 +122,13 @@ impl Keeper {
                 }
             };
             self.wait_until(asked.saturating_add(pause)).await;
+        }
+    }
+
+    /// Removes workers that have shown no sign of life for long.
+    async fn forget_the_dead(&self) {
+        if let Err(why) = self.ask(self.leases.forget(WORKER.to_owned(), REMEMBERED)).await {
+            tracing::info!(%why, "workers of the past are not forgotten now; later");
         }
     }
 
