@@ -9,6 +9,7 @@ pub mod dump;
 pub mod folding;
 pub mod follower;
 pub mod hints;
+pub mod housekeeping;
 pub mod keeper;
 pub mod leases;
 pub mod monotonic;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
 use crate::hints::{Hints, NoHints};
+use crate::housekeeping::Housekeeping;
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
@@ -182,11 +183,25 @@ impl Runner {
         // Another runner may have committed what this one never saw.
         self.published.cache.clear(follower.position());
         self.published.registry.send_replace(Some(Arc::new(registry)));
-        // Before it is seen to run, and from the start: a node that restarts often, or is stopped
-        // at once, trims all the same.
-        let mut trimmed = self.trim(&follower, Position::START).await?;
+        let housekeeping =
+            Housekeeping { store: self.store.as_ref(), retention: self.options.retention };
+        // Before it is seen to run: a node that restarts often, or is stopped at once, trims all the
+        // same.
+        housekeeping.trim().await;
         self.begin(&follower).await;
         self.publish(&follower, None).await;
+        tokio::select! {
+            ended = self.go_on(&mut follower, stop) => ended,
+            never = housekeeping.run(self.published.position.subscribe()) => match never {},
+        }
+    }
+
+    /// Takes page after page.
+    async fn go_on(
+        &self,
+        follower: &mut Follower,
+        stop: &CancellationToken,
+    ) -> Result<(), FollowError> {
         let mut looked = Instant::now();
         while !stop.is_cancelled() {
             let Some(events) =
@@ -195,16 +210,15 @@ impl Runner {
                 break;
             };
             match follower.take(&events?).await {
-                Ok(Some(taken)) => self.publish(&follower, Some(taken)).await,
-                Ok(None) => self.idle(&mut follower, stop).await?,
-                Err(MOVED) => self.registered(&mut follower).await?,
+                Ok(Some(taken)) => self.publish(follower, Some(taken)).await,
+                Ok(None) => self.idle(follower, stop).await?,
+                Err(MOVED) => self.registered(follower).await?,
                 Err(why) => return Err(why),
             }
             if looked.elapsed() >= self.options.look_again {
                 self.look().await?;
                 looked = Instant::now();
             }
-            trimmed = self.trim(&follower, trimmed).await?;
         }
         Ok(())
     }
@@ -305,16 +319,5 @@ impl Runner {
         self.begin(follower).await;
         self.published.registry.send_replace(Some(Arc::new(registry)));
         Ok(())
-    }
-
-    /// Lets go of old changes, now and then.
-    async fn trim(&self, follower: &Follower, last: Position) -> Result<Position, FollowError> {
-        let position = follower.position();
-        let often = self.options.retention.positions.div_euclid(16).max(1);
-        if position.0.saturating_sub(last.0) < often {
-            return Ok(last);
-        }
-        self.store.trim(self.options.retention).await?;
-        Ok(position)
     }
 }

@@ -135,10 +135,11 @@ impl ReadStore for PostgresReadStore {
     }
 
     fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
-        Box::pin(async move {
-            visit::bounded(changes::forget(&self.database, retention)).await?;
-            sweep::changes(&self.database).await
-        })
+        Box::pin(visit::bounded(changes::trim(&self.database, retention)))
+    }
+
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(sweep::changes(&self.database, limit))
     }
 
     fn scan(

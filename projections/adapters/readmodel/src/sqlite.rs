@@ -168,6 +168,10 @@ impl ReadStore for SqliteReadStore {
         Box::pin(changes::trim(&self.writer, retention))
     }
 
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(changes::sweep(&self.writer, limit))
+    }
+
     fn scan(
         &self,
         generation: GenerationId,

@@ -62,6 +62,7 @@ async fn what_is_let_go_of_leaves_nothing_behind() {
     let feed = MemoryFeed::new(history(52, 1_500));
     run_to_head(&feed, &store, Projections::all(), 500).await;
     store.trim(Retention { positions: 100, age: None }).await.unwrap();
+    while store.sweep(100).await.unwrap() > 0 {}
     let left = store.changes(None, Cursor::after(Position(1_600), 0), 1).await.unwrap();
     let oldest = left.oldest.position;
     let kept = "SELECT count(DISTINCT (position, ordinal)) - (SELECT count(*) FROM changes \
