@@ -30,6 +30,7 @@ use holdfast_projections::ports::{
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
 use holdfast_projections::topic::{Cursor, Topic};
+use uuid::Uuid;
 
 pub use hints::PostgresHints;
 pub use leases::PostgresLeases;
@@ -41,6 +42,7 @@ const CONNECTIONS: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct PostgresReadStore {
     database: Database,
+    id: Uuid,
 }
 
 impl PostgresReadStore {
@@ -48,11 +50,16 @@ impl PostgresReadStore {
     /// brings it to today's shape.
     pub async fn open(address: Address) -> Result<Self, StoreError> {
         let database = visit::bounded(visit::connect(address, CONNECTIONS)).await?;
-        let store = Self { database };
-        migrations::run(&store.database).await?;
+        migrations::run(&database).await?;
         // What a node that died had begun to remove.
-        sweep::documents(&store.database).await?;
-        Ok(store)
+        sweep::documents(&database).await?;
+        let id = visit::bounded(registry::store(&database)).await?;
+        Ok(Self { database, id })
+    }
+
+    /// Which store this is: its schema got the id when its tables were made.
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Tells other nodes that the views moved, and hears of it from them.

@@ -11,6 +11,7 @@ use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Pending, Position};
 use holdfast_projections::shared::{Note, Place, SharedCache};
 use holdfast_redis::{Redis, ScriptInvocation};
+use uuid::Uuid;
 
 mod hints;
 mod scripts;
@@ -20,10 +21,10 @@ pub use hints::RedisHints;
 /// Larger answers are read from the database each time.
 const BYTES_MAX: usize = 256 << 10;
 
-/// The cache of one log's views.
+/// The cache of one read store.
 pub struct RedisCache {
     redis: Arc<Redis>,
-    /// In braces, so that a cluster keeps all of it in one place.
+    /// The epoch is in braces, so that a cluster keeps all of it in one place.
     prefix: String,
     lifetime: Duration,
 }
@@ -35,9 +36,10 @@ impl fmt::Debug for RedisCache {
 }
 
 impl RedisCache {
-    /// For the views of the log of this epoch; an answer is kept for at most so long.
-    pub fn new(redis: Arc<Redis>, epoch: Epoch, lifetime: Duration) -> Self {
-        Self { redis, prefix: format!("holdfast:{{{epoch}}}:"), lifetime }
+    /// For the views of the log of this epoch in one read store: generations are numbered by their
+    /// store, and a log may have several. An answer is kept for at most so long.
+    pub fn new(redis: Arc<Redis>, epoch: Epoch, store: Uuid, lifetime: Duration) -> Self {
+        Self { redis, prefix: format!("holdfast:{{{epoch}}}:{store}:"), lifetime }
     }
 
     /// The channel on which it says that a page was noted.

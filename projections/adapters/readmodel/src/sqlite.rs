@@ -30,6 +30,7 @@ use holdfast_projections::topic::{Cursor, Topic};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use uuid::Uuid;
 
 use values::unavailable;
 
@@ -58,6 +59,7 @@ const ROWS_AHEAD: usize = 256;
 pub struct SqliteReadStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    id: Uuid,
 }
 
 impl SqliteReadStore {
@@ -97,7 +99,13 @@ impl SqliteReadStore {
             .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
             .row_buffer_size(ROWS_AHEAD);
         let readers = pool(READERS).connect_with(readers).await.map_err(unavailable)?;
-        Ok(Self { writer, readers })
+        let id = registry::store(&readers).await?;
+        Ok(Self { writer, readers, id })
+    }
+
+    /// Which store this is: it got the id when it was made.
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Closes its connections; what was committed is moved from the WAL into the file.
@@ -283,5 +291,18 @@ mod tests {
             sqlx::query(room(100_000)).execute(&store.writer).await.unwrap();
             assert_eq!(store.commit(page).await, Ok(()));
         }
+    }
+
+    #[tokio::test]
+    async fn each_file_is_a_store_of_its_own_and_stays_it() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let open = async |folder: &tempfile::TempDir| {
+            let store = SqliteReadStore::open(folder.path()).await.unwrap();
+            store.close().await;
+            store.id()
+        };
+        let known = open(&one).await;
+        assert_eq!(open(&one).await, known);
+        assert_ne!(open(&other).await, known);
     }
 }

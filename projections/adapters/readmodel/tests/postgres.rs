@@ -156,6 +156,24 @@ async fn a_lease_is_held_by_one_and_judged_by_the_clock_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_that_nobody_uses_are_forgotten_where_their_numbers_do_not_matter() {
+    let Some(schema) = postgres("leases of the past").await else { return };
+    let leases = in_postgres(&schema).await.leases();
+    for name in ["worker/released", "worker/old", "worker/new", "worker/alive", "views"] {
+        leases.take(name.to_owned(), "n".to_owned(), Duration::from_secs(6)).await.unwrap();
+    }
+    leases.release("worker/released".to_owned(), "n".to_owned()).await.unwrap();
+    let long_ago = "UPDATE leases SET until = clock_timestamp() - interval '61 min' \
+        WHERE name IN ('worker/old', 'views'); \
+        UPDATE leases SET until = clock_timestamp() - interval '59 min' WHERE name = 'worker/new'";
+    sql(&schema, long_ago).await;
+    leases.forget("worker/".to_owned(), Duration::from_hours(1)).await.unwrap();
+    assert_eq!(number(&schema, "SELECT count(*) FROM leases").await, 3);
+    let taken = leases.take("views".to_owned(), "m".to_owned(), Duration::from_secs(6)).await;
+    assert_eq!(taken, Ok(Taken::Held { fence: 2 }), "a share goes on counting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     let Some(schema) = postgres("migrations of views").await else { return };
     let address = schema.url().parse().unwrap();
@@ -168,4 +186,14 @@ async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     assert!(states().await.iter().all(|state| *state == StepState::Applied));
     // Again, on tables that are there.
     in_postgres(&schema).await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_schema_is_a_store_of_its_own_and_stays_it() {
+    let (Some(schema), Some(elsewhere)) = (postgres("ids").await, postgres("ids").await) else {
+        return;
+    };
+    let (one, again) = (in_postgres(&schema).await.id(), in_postgres(&schema).await.id());
+    assert_eq!(one, again);
+    assert_ne!(one, in_postgres(&elsewhere).await.id());
 }

@@ -16,6 +16,7 @@ use holdfast_domain::log::Position;
 use holdfast_projections::shared::{Note, Place, SharedCache as _};
 use holdfast_readmodel::redis::RedisCache;
 use holdfast_redis::{Redis, script};
+use holdfast_test_stores::unique_id;
 
 struct Scene {
     cache: RedisCache,
@@ -27,9 +28,8 @@ impl Scene {
     async fn new(suite: &str) -> Option<Self> {
         let address = holdfast_test_stores::redis(suite)?;
         let redis = Redis::open(&address).await.unwrap();
-        let epoch = Epoch::from_uuid(holdfast_test_stores::unique_id());
-        let cache = RedisCache::new(Arc::clone(&redis), epoch, Duration::from_mins(1));
-        Some(Self { cache, redis, epoch })
+        let epoch = Epoch::from_uuid(unique_id());
+        Some(Self { cache: cache_of(&redis, epoch), redis, epoch })
     }
 
     async fn get(&self, name: &str, since: u64) -> Option<(String, u64)> {
@@ -58,6 +58,11 @@ impl Scene {
         call.arg(format!("holdfast:{{{}}}:*", self.epoch));
         self.redis.call::<()>(&call).await.unwrap();
     }
+}
+
+/// Of a read store that was made just now.
+fn cache_of(redis: &Arc<Redis>, epoch: Epoch) -> RedisCache {
+    RedisCache::new(Arc::clone(redis), epoch, unique_id(), Duration::from_mins(1))
 }
 
 static DELETE_ALL: std::sync::LazyLock<holdfast_redis::Script> = std::sync::LazyLock::new(|| {
@@ -157,4 +162,17 @@ async fn a_switch_of_which_nobody_heard_brings_nothing_back_when_it_is_taken_bac
     assert_eq!(scene.get("a", 0).await, None);
     put(10, 102).await;
     assert_eq!(scene.get("a", 102).await, some("at 102, by 10", 102));
+}
+
+#[tokio::test]
+async fn two_stores_over_one_log_know_nothing_of_each_other() {
+    let Some(scene) = Scene::new("shared cache").await else { return };
+    let other = cache_of(&scene.redis, scene.epoch);
+    assert_ne!(other.channel(), scene.cache.channel());
+    scene.began(5).await;
+    scene.put("a", "at 5", 5).await;
+    assert_eq!(other.get(place("a"), Position(5)).await, None);
+    other.began(REGISTRY, Position(5)).await;
+    other.put(REGISTRY, place("a"), "another generation".to_owned(), Position(5)).await;
+    assert_eq!(scene.get("a", 5).await, some("at 5", 5));
 }

@@ -18,6 +18,7 @@ use holdfast_projections::registry::GenerationId;
 use holdfast_projections::shared::{Note, Place, SharedCache as _};
 use holdfast_readmodel::redis::RedisCache;
 use holdfast_redis::{Redis, Script, script};
+use holdfast_test_stores::unique_id;
 use proptest::prelude::*;
 
 const KEYS: [&str; 2] = ["a", "b"];
@@ -128,8 +129,8 @@ struct Play {
 
 impl Play {
     fn new(redis: Arc<Redis>) -> Self {
-        let epoch = Epoch::from_uuid(holdfast_test_stores::unique_id());
-        let cache = RedisCache::new(Arc::clone(&redis), epoch, Duration::from_mins(1));
+        let epoch = Epoch::from_uuid(unique_id());
+        let cache = RedisCache::new(Arc::clone(&redis), epoch, unique_id(), Duration::from_mins(1));
         Self { cache, redis, epoch, truth: Truth::new(), lost: None }
     }
 

@@ -36,7 +36,12 @@ impl Counted {
     async fn over(address: &str) -> Arc<Self> {
         let redis = Redis::open(address).await.unwrap();
         let epoch = Epoch::from_uuid(holdfast_test_stores::unique_id());
-        let cache = RedisCache::new(redis, epoch, Duration::from_mins(1));
+        let cache = RedisCache::new(
+            redis,
+            epoch,
+            holdfast_test_stores::unique_id(),
+            Duration::from_mins(1),
+        );
         Arc::new(Self { cache, served: AtomicUsize::default(), deaf: AtomicBool::default() })
     }
 }
