@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use holdfast_commands::shares;
 use holdfast_domain::log::Pending;
-use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS, workers};
+use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS};
 use holdfast_projections::leases::{Lease, Leases, LeasesUnavailable};
 use holdfast_projections::monotonic::Steady;
+use holdfast_projections::presence::workers;
+use holdfast_projections::status::Status;
 use tokio::sync::watch;
 
 use crate::config::role::NodeRole;
@@ -36,11 +38,13 @@ pub struct Divided {
 }
 
 impl Division {
-    /// Begins to take part, when the role says so. `node` is a name that no other node has.
+    /// Begins to take part, when the role says so. `node` is a name that no other node has, and
+    /// `account` what those who keep or follow the views here say of themselves.
     pub fn start(
         leases: &Arc<dyn Leases>,
         role: NodeRole,
         node: String,
+        account: watch::Receiver<Status>,
         lifecycle: &Lifecycle,
     ) -> Self {
         if !role.works() {
@@ -50,6 +54,7 @@ impl Division {
         let groups = vec![vec![VIEWS.to_owned()], shares::all()];
         let clock = Arc::new(Steady::new());
         let keeper = Keeper::new(Arc::clone(leases), clock, node, groups, Terms::default());
+        let keeper = keeper.minding(account);
         let held = keeper.held();
         let stop = lifecycle.runners_stop().clone();
         lifecycle.start("leases", async move {
@@ -77,18 +82,23 @@ impl Division {
 fn divided(standing: &[Lease], held: usize) -> Divided {
     let taken: BTreeSet<&str> = standing.iter().map(|lease| lease.name.as_str()).collect();
     let idle = shares::all().iter().filter(|share| !taken.contains(share.as_str())).count();
-    Divided { workers: workers(standing).count(), held, views: taken.contains(VIEWS), idle }
+    Divided { workers: workers(standing).len(), held, views: taken.contains(VIEWS), idle }
 }
 
 impl Divided {
     /// What a person should know: an error when something lies idle.
     fn account(&self) -> Result<String, String> {
         let Self { workers, held, views, idle } = self;
-        let account = format!("{workers} workers alive, {held} shares on this node");
+        let account = format!(
+            "{} alive, {} on this node",
+            counted(*workers, "worker"),
+            counted(*held, "share")
+        );
         let idle_parts = [
             (!views).then(|| "nobody keeps the views: reads and pushes stand still".to_owned()),
             (*idle > 0).then(|| {
-                format!("nobody has {idle} shares of the processes: what falls due there waits")
+                let shares = counted(*idle, "share");
+                format!("nobody has {shares} of the processes: what falls due there waits")
             }),
         ];
         let missing: Vec<_> = idle_parts.into_iter().flatten().collect();
@@ -98,6 +108,11 @@ impl Divided {
         let what_to_do = "start a node with the role all or worker";
         Err(format!("{account}; {}; {what_to_do}", missing.join("; ")))
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 impl Check for Division {
@@ -138,11 +153,11 @@ mod tests {
         standing.push(lease(VIEWS));
         let all = divided(&standing, 9);
         assert_eq!(all, Divided { workers: 1, held: 9, views: true, idle: 0 });
-        assert_eq!(all.account().unwrap(), "1 workers alive, 9 shares on this node");
+        assert_eq!(all.account().unwrap(), "1 worker alive, 9 shares on this node");
         standing.remove(0);
         standing.pop();
         let why = divided(&standing, 7).account().unwrap_err();
-        assert!(why.contains("nobody keeps the views") && why.contains("has 1 shares"), "{why}");
+        assert!(why.contains("nobody keeps the views") && why.contains("has 1 share of"), "{why}");
         let why = divided(&[], 0).account().unwrap_err();
         assert!(why.contains("0 workers") && why.contains("8 shares"), "{why}");
     }

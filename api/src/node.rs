@@ -2,6 +2,7 @@
 //! Everything concrete is chosen here, by the configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_commands::failpoint;
 use holdfast_commands::handle::{Engine, Ports};
@@ -113,9 +114,12 @@ impl Node {
         };
         let engine = Engine::new(ports, tasks.clone());
         let name = name(config.node_name.as_deref());
-        tracing::info!(node = name, role = ?config.role, "this node's name in the leases");
-        let division = Division::start(&stores.leases, config.role, name, lifecycle);
-        let reader = start_views(&stores, &division, lifecycle);
+        tracing::info!(node = name, role = %config.role, "this node's name in the leases");
+        let runner = runner(&stores, config);
+        let reader = runner.reader();
+        let account = reader.watch_status();
+        let division = Division::start(&stores.leases, config.role, name, account, lifecycle);
+        start_views(runner, &division, lifecycle);
         let due = Arc::new(DueReads::new(reader.clone()));
         let shares = Shares::held(division.held());
         let processes = Processes::new(engine.clone(), due, tasks).sharing(shares);
@@ -142,19 +146,24 @@ impl Node {
     }
 }
 
-/// Keeps the views or follows whoever does.
-fn start_views(stores: &Stores, division: &Division, lifecycle: &Lifecycle) -> Reader {
-    let options = Options { failpoint: failpoint::hit, ..Options::default() };
+/// What keeps the views, while this node has them.
+fn runner(stores: &Stores, config: &Config) -> Runner {
+    let ours = Options { failpoint: failpoint::hit, ..Options::default() };
+    // Views that are in this process alone cannot be left to another release.
+    let grace = if config.read.is_shared() { ours.grace } else { Duration::ZERO };
     let (feed, views) = (Arc::clone(&stores.feed), Arc::clone(&stores.views));
-    let runner = Runner::new(feed, views, Projections::all(), options)
+    Runner::new(feed, views, Projections::all(), Options { grace, ..ours })
         .with_hints(Arc::clone(&stores.hints))
-        .with_shared(stores.shared.clone());
-    let (reader, watcher) = (runner.reader(), runner.watcher(watcher::Options::default()));
+        .with_shared(stores.shared.clone())
+}
+
+/// Keeps the views or follows whoever does.
+fn start_views(runner: Runner, division: &Division, lifecycle: &Lifecycle) {
+    let watcher = runner.watcher(watcher::Options::default());
     let shift = Shift { runner, watcher };
     let (held, stop) = (division.held(), lifecycle.runners_stop().clone());
     lifecycle
         .start("views", async move { shift.run(held, stop).await.map_err(|why| why.to_string()) });
-    reader
 }
 
 /// A name that no other node has, nor this one when it is started again: what a life of it held

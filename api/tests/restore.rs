@@ -15,6 +15,8 @@ mod restore {
     use holdfast_api::config::sources::Sources;
     use holdfast_api::wall_clock::unix_seconds;
     use holdfast_domain::actor::Role;
+    use holdfast_test_kurrentdb::Double;
+    use holdfast_test_stores::exercised;
     use reqwest::{Client, Response};
     use serde_json::{Value, json};
     use tempfile::TempDir;
@@ -30,6 +32,11 @@ mod restore {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(["log", "epoch", "--data", data.to_str().unwrap()]).args(more);
         command.env_remove("HOLDFAST_DATA").output().unwrap()
+    }
+
+    /// The same about a log in a cluster.
+    fn epoch_at(url: &str, data: &Path, more: &[&str]) -> Output {
+        epoch(data, &[&["--log-url", url], more].concat())
     }
 
     fn code(output: &Output) -> i32 {
@@ -165,5 +172,58 @@ mod restore {
         assert_eq!(named(&epoch(data, &["--dry-run"]), "epoch"), new);
         assert_eq!(code(&epoch(data, &["--yes", "--dry-run"])), 2);
         assert_eq!(code(&epoch(data, &["--log-url", "memory:"])), 2);
+    }
+
+    #[test]
+    fn a_cluster_without_a_log_is_left_as_it_is() {
+        exercised("kurrentdb double", "commands that look where there is no log");
+        let (data, double) = (tempfile::tempdir().unwrap(), Double::start());
+        let folder = data.path().to_str().unwrap();
+        for look in [&["events", "tail"][..], &["events", "export"], &["audit", "verify"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+            command.args(look).args(["--log-url", &double.url(), "--data", folder]);
+            let refused = command.env_remove("HOLDFAST_DATA").output().unwrap();
+            let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert_eq!(code(&refused), 5, "{look:?}: {told}");
+            assert!(told.contains("there is no log in 127.0.0.1"), "{look:?}: {told}");
+            assert!(told.contains("holdfast serve"), "{look:?}: {told}");
+        }
+        assert_eq!(code(&epoch_at(&double.url(), data.path(), &["--yes"])), 5);
+        assert_eq!(double.appends(), 0, "a log was begun");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_epoch_in_a_cluster_is_what_its_nodes_serve_under() {
+        exercised("kurrentdb double", "log epoch");
+        let (data, double) = (tempfile::tempdir().unwrap(), Double::start());
+        let url = double.url();
+        let flags = [
+            ("data", data.path().to_str().unwrap()),
+            ("listen", "127.0.0.1:0"),
+            ("log-url", &url),
+            ("read-url", "memory:"),
+        ];
+        let flags = flags.map(|(name, value)| (name, value.to_owned()));
+        let sources = Sources { flags: BTreeMap::from(flags), ..Sources::default() };
+        let node = || App::start(Config::load(&sources).unwrap());
+        let running = node().await.unwrap();
+        enter(&running, "one").await;
+        enter(&running, "two").await;
+        enter(&running, "three").await;
+        let before = cursor_after(&running, 2).await;
+        assert!(running.stop().await);
+        let dry = epoch_at(&url, data.path(), &["--dry-run"]);
+        assert!(String::from_utf8_lossy(&dry.stdout).contains("stop them all"));
+        let begun = epoch_at(&url, data.path(), &["--yes"]);
+        assert_eq!(code(&begun), 0, "{}", String::from_utf8_lossy(&begun.stderr));
+        assert_eq!(named(&begun, "epoch"), named(&dry, "epoch"), "a plan changes nothing");
+        let again = epoch_at(&url, data.path(), &["--dry-run"]);
+        assert_eq!(named(&again, "epoch"), named(&begun, "begun"));
+        let running = node().await.unwrap();
+        let (status, refusal) = get(&running, &format!("/v1/events?limit=2&cursor={before}")).await;
+        assert_eq!((status, &refusal["code"]), (400, &"bad_cursor".into()));
+        let after = cursor_after(&running, 2).await;
+        assert_eq!(get(&running, &format!("/v1/events?limit=2&cursor={after}")).await.0, 200);
+        assert!(running.stop().await);
     }
 }

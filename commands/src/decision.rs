@@ -104,19 +104,18 @@ impl Frame<'_> {
         if journal.is_empty() && command.is_none() {
             return None;
         }
-        let mut writes: Vec<Write> = Vec::new();
-        for (stream, event) in journal {
-            if !writes.iter().any(|write| write.stream == *stream) {
-                let (stream, expected) = (*stream, self.expected(*stream));
-                writes.push(Write { stream, expected, events: Vec::new() });
-            }
-            let Some(write) = writes.iter_mut().find(|write| write.stream == *stream) else {
-                continue;
-            };
-            let ordinal = u32::try_from(write.events.len()).unwrap_or(u32::MAX);
-            let metadata = self.metadata(*stream, ordinal);
-            write.events.push(NewEvent { event: event.clone(), metadata });
-        }
+        let write = |(stream, facts): (StreamId, Vec<Event>)| Write {
+            stream,
+            expected: self.expected(stream),
+            events: (0..)
+                .zip(facts)
+                .map(|(ordinal, event)| NewEvent {
+                    event,
+                    metadata: self.metadata(stream, ordinal),
+                })
+                .collect(),
+        };
+        let writes: Vec<Write> = in_order(journal).into_iter().map(write).collect();
         let written = |stream: &StreamId| writes.iter().any(|write| write.stream == *stream);
         let guards = if self.guards {
             let read = self.before.iter().filter(|(stream, _)| !written(stream));
@@ -145,4 +144,19 @@ impl Frame<'_> {
             traceparent: self.request.traceparent.clone(),
         }
     }
+}
+
+/// The facts per stream, in the order in which a log writes that can write only one stream at a
+/// time: as they were decided, but what takes a seat comes first. Whatever breaks off behind it, or
+/// is refused because a stream moved on, no paper then says that a seat is sold which nobody took.
+pub fn in_order(journal: &[(StreamId, Event)]) -> Vec<(StreamId, Vec<Event>)> {
+    let mut writes: Vec<(StreamId, Vec<Event>)> = Vec::new();
+    for (stream, event) in journal {
+        match writes.iter_mut().find(|(known, _)| known == stream) {
+            Some((_, facts)) => facts.push(event.clone()),
+            None => writes.push((*stream, vec![event.clone()])),
+        }
+    }
+    writes.sort_by_key(|(_, facts)| !facts.iter().any(Event::takes_a_seat));
+    writes
 }

@@ -11,6 +11,7 @@ use holdfast_domain::log::Hash;
 use holdfast_domain::payment::{ConfirmOutcome, RefundOutcome};
 use holdfast_domain::process::retry::{self, Ask};
 use holdfast_domain::process::{Call, Step};
+use tokio::sync::Semaphore;
 
 use crate::about::About;
 use crate::checkout::{Advance, Report, Said};
@@ -22,6 +23,7 @@ use crate::ports::{
     Capture, CaptureRequest, Clock, NoAnswer, PaymentGateway, RefundRequest, Return,
 };
 use crate::request::{CommandError, Request};
+use crate::use_case::UseCase;
 
 /// How long a call to the provider may take before its outcome counts as unknown.
 const CALL_MAX: Duration = Duration::from_secs(10);
@@ -30,6 +32,12 @@ const CALLS_MAX: usize = 8;
 /// The code of a decline that no provider gave: the request never arrived.
 const NEVER_ARRIVED: &str = "NEVER_ARRIVED";
 
+/// How many steps of processes are decided at once.
+const DECIDED_AT_ONCE: usize = 32;
+/// How many calls of processes to the provider are under way at once. Apart from the others: a
+/// provider that hangs must not hold up what needs none.
+const CALLED_AT_ONCE: usize = 32;
+
 /// Takes steps.
 #[derive(Debug, Clone)]
 pub struct Driver {
@@ -37,12 +45,21 @@ pub struct Driver {
     gateway: Arc<dyn PaymentGateway>,
     clock: Arc<dyn Clock>,
     calls: Arc<AtomicUsize>,
+    deciding: Arc<Semaphore>,
+    calling: Arc<Semaphore>,
 }
 
 impl Driver {
     /// Over these owners and this provider.
     pub fn new(owners: Owners, gateway: Arc<dyn PaymentGateway>, clock: Arc<dyn Clock>) -> Self {
-        Self { owners, gateway, clock, calls: Arc::default() }
+        Self {
+            owners,
+            gateway,
+            clock,
+            calls: Arc::default(),
+            deciding: Arc::new(Semaphore::new(DECIDED_AT_ONCE)),
+            calling: Arc::new(Semaphore::new(CALLED_AT_ONCE)),
+        }
     }
 
     /// How many calls to the provider are under way.
@@ -73,21 +90,46 @@ impl Driver {
         Ok(done)
     }
 
-    /// Takes every step about a reservation that can be taken now; says what comes after.
+    /// Takes every step about a reservation that can be taken now; says what comes after. Waits for
+    /// its turn when many are under way.
     pub async fn advance(&self, about: About) -> Result<Step, CommandError> {
-        let look = Advance { about };
-        let occasion = self.clock.now().to_string();
-        let id = CommandId::of_step("checkout", about.reservation.as_uuid(), &occasion);
-        let mut step = self.owners.decide(Arc::new(look), process(id)).await?.outcome.step;
+        let mut step = self.look(about).await?;
         for _ in 0..CALLS_MAX {
+            let turn = match (&step, self.calling.try_acquire()) {
+                (Step::Call(_), Ok(turn)) => turn,
+                (Step::Call(_), Err(_all_taken)) => {
+                    let Ok(turn) = self.calling.acquire().await else { break };
+                    // It may have been answered meanwhile.
+                    step = self.look(about).await?;
+                    turn
+                }
+                (Step::Record(_) | Step::Wait(_) | Step::Rest, _) => break,
+            };
             let Step::Call(call) = step else { break };
             let (order, said) = self.call(call).await;
+            drop(turn);
             let request = process(step_id(order, &said));
             let report = Report { about, order, said, for_caller: false };
-            step = self.owners.decide(Arc::new(report), request).await?.outcome.step;
+            step = self.decide(Arc::new(report), request).await?;
             failpoint::hit("saga.recorded");
         }
         Ok(step)
+    }
+
+    /// Records every step that only records; says what comes next.
+    async fn look(&self, about: About) -> Result<Step, CommandError> {
+        let occasion = self.clock.now().to_string();
+        let id = CommandId::of_step("checkout", about.reservation.as_uuid(), &occasion);
+        self.decide(Arc::new(Advance { about }), process(id)).await
+    }
+
+    async fn decide(
+        &self,
+        use_case: Arc<dyn UseCase>,
+        request: Request,
+    ) -> Result<Step, CommandError> {
+        let _turn = self.deciding.acquire().await;
+        Ok(self.owners.decide(use_case, request).await?.outcome.step)
     }
 
     async fn call(&self, call: Call) -> (PaymentId, Said) {

@@ -14,6 +14,7 @@ use holdfast_domain::process::Step;
 use holdfast_domain::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::about::About;
 use crate::handle::Engine;
 use crate::ports::{Due, DueIndex, DuePage, DueUnavailable};
 use crate::request::CommandError;
@@ -24,8 +25,8 @@ use crate::tasks::Tasks;
 const PAGE: usize = 256;
 /// How many such pages are looked at before the first is looked at again.
 const PAGES_MAX: usize = 64;
-/// How many reservations are advanced at once.
-const CONCURRENT_MAX: usize = 32;
+/// How many reservations are looked up in the log at once.
+const FOUND_AT_ONCE: usize = 32;
 /// How long an entry rests after a step that changed nothing, or failed; twice as long each time.
 const REST: Duration = Duration::from_secs(5);
 /// The same after a step that met a concurrent change.
@@ -78,7 +79,7 @@ pub struct Processes {
     tasks: Tasks,
     shares: Shares,
     seen: Arc<Mutex<BTreeMap<ReservationId, Seen>>>,
-    slots: Arc<Semaphore>,
+    finding: Arc<Semaphore>,
     finished: Arc<Notify>,
     counters: Arc<Counters>,
 }
@@ -92,7 +93,7 @@ impl Processes {
             tasks,
             shares: Shares::everything(),
             seen: Arc::default(),
-            slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            finding: Arc::new(Semaphore::new(FOUND_AT_ONCE)),
             finished: Arc::default(),
             counters: Arc::default(),
         }
@@ -137,8 +138,7 @@ impl Processes {
     pub async fn is_idle(&self) -> bool {
         let now = self.engine.clock().now();
         let Ok(DuePage { due, .. }) = self.all_due(now).await else { return false };
-        let free = self.slots.available_permits();
-        let busy = free < CONCURRENT_MAX || self.engine.driver().calls() > 0;
+        let busy = self.is_at_work() || self.engine.driver().calls() > 0;
         !busy && !due.iter().any(|entry| self.is_open(entry, now))
     }
 
@@ -186,7 +186,7 @@ impl Processes {
         self.forget_all_but(&due);
         for entry in due {
             if self.is_open(&entry, now) {
-                self.start(entry).await;
+                self.start(entry);
             }
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,8 +213,13 @@ impl Processes {
         seen.retain(|reservation, seen| seen.again_at.is_none() || shown.contains(reservation));
     }
 
-    async fn start(&self, entry: Due) {
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+    /// Whether anything is being advanced.
+    fn is_at_work(&self) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.values().any(|seen| seen.again_at.is_none())
+    }
+
+    fn start(&self, entry: Due) {
         let vain = self.take_up(entry);
         let this = self.clone();
         self.tasks.spawn(async move {
@@ -222,7 +227,6 @@ impl Processes {
             let advanced = AssertUnwindSafe(this.advance(entry)).catch_unwind().await;
             let again = advanced.unwrap_or_else(|_panic| this.panicked(entry));
             this.rest(entry, vain, again);
-            drop(slot);
             this.finished.notify_one();
         });
     }
@@ -253,7 +257,7 @@ impl Processes {
     /// Advances one reservation.
     async fn advance(&self, entry: Due) -> Again {
         let reservation = entry.reservation;
-        let step = match self.engine.routes().reservation(reservation).await {
+        let step = match self.about(reservation).await {
             Ok(Some(about)) => self.engine.driver().advance(about).await,
             Ok(None) => Ok(Step::Rest),
             Err(error) => Err(error),
@@ -270,6 +274,11 @@ impl Processes {
                 Again::After(REST)
             }
         }
+    }
+
+    async fn about(&self, reservation: ReservationId) -> Result<Option<About>, CommandError> {
+        let _turn = self.finding.acquire().await;
+        self.engine.routes().reservation(reservation).await
     }
 
     fn panicked(&self, entry: Due) -> Again {

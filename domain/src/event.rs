@@ -96,4 +96,30 @@ impl Event {
     pub fn name(&self) -> String {
         format!("{}.{}", self.category().name(), self.kind().0)
     }
+
+    /// Whether it takes time or seats that others then cannot have.
+    pub const fn takes_a_seat(&self) -> bool {
+        match self {
+            Self::Calendar(fact) => match fact {
+                CalendarEvent::HoldPlaced { .. } | CalendarEvent::TimeBlocked { .. } => true,
+                CalendarEvent::HoldPinned { .. }
+                | CalendarEvent::HoldUnpinned { .. }
+                | CalendarEvent::HoldConverted { .. }
+                | CalendarEvent::HoldReleased { .. }
+                | CalendarEvent::HoldExpired { .. } => false,
+            },
+            Self::Session(fact) => match fact {
+                SessionEvent::SeatsHeld { .. } => true,
+                SessionEvent::Scheduled { .. }
+                | SessionEvent::SeatsPinned { .. }
+                | SessionEvent::SeatsUnpinned { .. }
+                | SessionEvent::SeatsConfirmed { .. }
+                | SessionEvent::SeatsReleased { .. }
+                | SessionEvent::SeatsExpired { .. } => false,
+            },
+            Self::Resource(_) | Self::Offering(_) | Self::Reservation(_) | Self::Payment(_) => {
+                false
+            }
+        }
+    }
 }

@@ -31,6 +31,13 @@ pub enum FollowError {
     /// So many keys are parked that the build, not an event, must be wrong.
     #[error("{0} keys are parked, which is more than may be; the views stop here")]
     TooManyParked(usize),
+    /// What is read here may have been built by a newer release, whose nodes could go on with it.
+    #[error(
+        "a newer release may have built {}: they are left to it for a while, and only then replaced \
+         by those of this release",
+        .0.join(", ")
+    )]
+    Ahead(Vec<String>),
 }
 
 impl FollowError {
@@ -38,7 +45,8 @@ impl FollowError {
     pub const fn passes(&self) -> bool {
         match self {
             Self::Log(ReadError::Unavailable(_))
-            | Self::Store(StoreError::Unavailable(_) | StoreError::Moved) => true,
+            | Self::Store(StoreError::Unavailable(_) | StoreError::Moved)
+            | Self::Ahead(_) => true,
             Self::Log(ReadError::UnknownEvent { .. } | ReadError::Malformed { .. })
             | Self::Store(StoreError::Damaged(_) | StoreError::Refused(_))
             | Self::AnotherLog(_)

@@ -12,14 +12,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::effort::{Effort, Fitness};
 use crate::leases::{Lease, Leases, LeasesUnavailable, Taken};
 use crate::monotonic::Monotonic;
+use crate::presence::{Presence, workers};
+use crate::status::Status;
 
 /// The share of the live views: one runner keeps all of them.
 pub const VIEWS: &str = "views";
-
-/// What the lease is called by which a worker shows that it lives.
-const WORKER: &str = "worker/";
 
 /// How long after its last sign of life a worker's lease is kept. Workers are named anew at each start,
 /// so these would only become more; the leases of shares stay for their numbers.
@@ -37,6 +37,11 @@ pub struct Terms {
     pub margin: Duration,
     /// How long the store may take for an answer.
     pub answer: Duration,
+    /// How long a worker may go without a sign of work before another shall have its shares: longer
+    /// than a page takes from stores that just answer in time.
+    pub patience: Duration,
+    /// How long a worker that gave the views back is no candidate for them.
+    pub rest: Duration,
 }
 
 impl Default for Terms {
@@ -46,6 +51,8 @@ impl Default for Terms {
             renew: Duration::from_secs(2),
             margin: Duration::from_secs(1),
             answer: Duration::from_secs(1),
+            patience: Duration::from_secs(7),
+            rest: Duration::from_secs(30),
         }
     }
 }
@@ -71,11 +78,11 @@ pub struct Keeper {
     terms: Terms,
     tenures: Mutex<BTreeMap<String, Tenure>>,
     held: watch::Sender<Held>,
-}
-
-/// The workers among leases that stand.
-pub fn workers(standing: &[Lease]) -> impl Iterator<Item = &str> {
-    standing.iter().filter_map(|lease| lease.name.strip_prefix(WORKER))
+    /// What the work on the views says of itself.
+    account: Option<watch::Receiver<Status>>,
+    effort: Mutex<Effort>,
+    /// As what it showed itself the last time.
+    shown: Mutex<Presence>,
 }
 
 impl Keeper {
@@ -89,7 +96,16 @@ impl Keeper {
         terms: Terms,
     ) -> Self {
         let (tenures, held) = (Mutex::default(), watch::Sender::default());
-        Self { leases, clock, holder, groups, terms, tenures, held }
+        let effort = Mutex::new(Effort::new(terms.patience, terms.rest));
+        let (account, shown) = (None, Mutex::new(Presence::Able));
+        Self { leases, clock, holder, groups, terms, tenures, held, account, effort, shown }
+    }
+
+    /// The same, giving back what it does not get on with when another worker could. `account` is
+    /// what the runner and the watcher of the views say of themselves.
+    #[must_use]
+    pub fn minding(self, account: watch::Receiver<Status>) -> Self {
+        Self { account: Some(account), ..self }
     }
 
     /// What this worker has, as it changes.
@@ -127,8 +143,11 @@ impl Keeper {
 
     /// Removes workers that have shown no sign of life for long.
     async fn forget_the_dead(&self) {
-        if let Err(why) = self.ask(self.leases.forget(WORKER.to_owned(), REMEMBERED)).await {
-            tracing::info!(%why, "workers of the past are not forgotten now; later");
+        for prefix in Presence::prefixes() {
+            if let Err(why) = self.ask(self.leases.forget(prefix.to_owned(), REMEMBERED)).await {
+                tracing::info!(%why, "workers of the past are not forgotten now; later");
+                return;
+            }
         }
     }
 
@@ -138,20 +157,80 @@ impl Keeper {
         }
     }
 
-    /// Shows that the worker lives, and brings its shares to its part. Says after how long somebody
-    /// else's share that it could use runs out.
+    /// Shows that the worker lives, and brings its shares to its part. Says after how long it has to
+    /// look again: when somebody else's share that it could use runs out, or it has itself stood
+    /// still for too long.
     async fn divide(&self) -> Result<Duration, LeasesUnavailable> {
-        self.ask(self.take(format!("{WORKER}{}", self.holder))).await?;
+        let fitness = self.fitness();
+        self.show_presence(fitness.presence()).await?;
         let mut standing = self.ask(self.leases.list()).await?;
         // From before the store's clock went back: free to be taken, and nobody's sign of life.
         standing.retain(|lease| lease.remaining <= self.terms.term);
-        let alive = workers(&standing).count().max(1);
-        let mut soonest = Duration::MAX;
+        let known = workers(&standing);
+        let mut others = known.iter().filter(|(holder, _)| **holder != self.holder);
+        let another = others.any(|(_, presence)| *presence == Presence::Able);
+        // While nobody gets on, what anybody has stays where it is.
+        let fitness = if another { fitness } else { Fitness::Able };
+        self.yield_to_another(fitness).await?;
+        let getting_on = known.values().filter(|presence| **presence != Presence::Stalled);
+        let sharing = getting_on.count().max(1);
+        let mut soonest = self.until_judged();
         for group in &self.groups {
-            let part = group.len().div_ceil(alive);
-            soonest = soonest.min(self.divide_group(group, part, &standing).await?);
+            let part = group.len().div_ceil(sharing);
+            let takes = match fitness {
+                Fitness::Able => true,
+                Fitness::Bystander(_) => group.iter().all(|name| name != VIEWS),
+                Fitness::Stalled => false,
+            };
+            if takes {
+                soonest = soonest.min(self.divide_group(group, part, &standing).await?);
+            }
         }
         Ok(soonest)
+    }
+
+    /// What this worker is good for.
+    fn fitness(&self) -> Fitness {
+        let Some(account) = &self.account else { return Fitness::Able };
+        let status = account.borrow().clone();
+        let tenure = self.tenures().get(VIEWS).map(|tenure| tenure.fence);
+        self.effort().judge(&status, tenure, self.clock.now())
+    }
+
+    /// How long it may still go without a sign of work.
+    fn until_judged(&self) -> Duration {
+        let ends = self.effort().patience_ends();
+        let left = ends.map(|ends| ends.saturating_sub(self.clock.now()));
+        // Over, and nobody else could keep them: there is no hurry.
+        left.filter(|left| !left.is_zero()).unwrap_or(Duration::MAX)
+    }
+
+    /// Renews the lease under which it is known to live; the one that says otherwise goes.
+    async fn show_presence(&self, presence: Presence) -> Result<(), LeasesUnavailable> {
+        self.ask(self.take(presence.lease(&self.holder))).await?;
+        let before = std::mem::replace(&mut *self.shown(), presence);
+        if before != presence {
+            self.ask(self.release(before.lease(&self.holder))).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what another shall have who gets on.
+    async fn yield_to_another(&self, fitness: Fitness) -> Result<(), LeasesUnavailable> {
+        let (why, everything) = match fitness {
+            Fitness::Able => return Ok(()),
+            Fitness::Bystander(why) => (why, false),
+            Fitness::Stalled => ("it makes no progress", true),
+        };
+        let names: Vec<String> = self.tenures().keys().cloned().collect();
+        for name in names.iter().filter(|name| everything || *name == VIEWS) {
+            tracing::warn!(why, share = name, "this worker leaves a share to another");
+            if name == VIEWS {
+                self.effort().gave_back(self.clock.now());
+            }
+            self.give_back(name).await?;
+        }
+        Ok(())
     }
 
     async fn divide_group(
@@ -210,19 +289,25 @@ impl Keeper {
         self.leases.take(name, self.holder.clone(), self.terms.term)
     }
 
+    fn release(
+        &self,
+        name: String,
+    ) -> impl Future<Output = Result<(), LeasesUnavailable>> + Send + '_ {
+        self.leases.release(name, self.holder.clone())
+    }
+
     /// The work stops first; then others may have the share.
     async fn give_back(&self, name: &str) -> Result<(), LeasesUnavailable> {
         self.tenures().remove(name);
         self.show();
-        self.ask(self.leases.release(name.to_owned(), self.holder.clone())).await
+        self.ask(self.release(name.to_owned())).await
     }
 
     async fn give_all_back(&self) -> Result<(), LeasesUnavailable> {
         let names: Vec<_> = std::mem::take(&mut *self.tenures()).into_keys().collect();
         self.show();
-        let presence = format!("{WORKER}{}", self.holder);
-        for name in names.into_iter().chain([presence]) {
-            self.ask(self.leases.release(name, self.holder.clone())).await?;
+        for name in names.into_iter().chain(Presence::leases(&self.holder)) {
+            self.ask(self.release(name)).await?;
         }
         Ok(())
     }
@@ -285,6 +370,14 @@ impl Keeper {
             }
             news
         });
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Presence> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn effort(&self) -> MutexGuard<'_, Effort> {
+        self.effort.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tenures(&self) -> MutexGuard<'_, BTreeMap<String, Tenure>> {

@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod document;
 pub mod dump;
+pub mod effort;
 pub mod folding;
 pub mod follower;
 pub mod hints;
@@ -15,6 +16,7 @@ pub mod leases;
 pub mod monotonic;
 pub mod opening;
 pub mod ports;
+pub mod presence;
 pub mod projector;
 pub mod published;
 pub mod reader;

@@ -7,7 +7,7 @@ use holdfast_domain::log::Feed;
 use tokio_util::sync::CancellationToken;
 
 use crate::folding::Binding;
-use crate::follower::{Failpoint, Follower};
+use crate::follower::{Failpoint, FollowError, Follower};
 use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
 use crate::published::Published;
@@ -30,6 +30,8 @@ pub struct Opening<'a> {
     /// Where it says what it is doing, and how far the stored views are: those that need no filling
     /// are read meanwhile.
     pub published: &'a Published,
+    /// Whether it goes on with its own views in place of those that a newer release may have built.
+    pub overrules: bool,
 }
 
 impl Opening<'_> {
@@ -46,13 +48,7 @@ impl Opening<'_> {
             self.published.cache.clear(stored);
             self.published.position.send_replace(stored);
         }
-        for generation in &registry.generations.clone() {
-            if generation.state == GenerationState::Active && !self.successor(generation) {
-                // Nobody would advance it, so nobody may read it as if it were up to date.
-                let retire = Alteration::Retire { generation: generation.id };
-                registry = self.store.alter(registry.revision, retire).await?;
-            }
-        }
+        registry = self.leave_or_overrule(registry).await?;
         for projector in self.projectors {
             let active = registry.active(projector.name());
             if !active.is_some_and(|active| self.folds(active)) {
@@ -70,6 +66,27 @@ impl Opening<'_> {
             .map(|parked| ((parked.generation, parked.key.clone()), parked))
             .collect();
         Ok((follower, registry))
+    }
+
+    /// Leaves alone what a newer release may have built, or goes on without it: what this build does
+    /// not have retires, and can be gone on with by whoever has it.
+    async fn leave_or_overrule(&self, mut registry: Registry) -> Result<Registry, RebuildError> {
+        let ahead = self.published.ahead(&registry);
+        if ahead.is_empty() {
+            return Ok(registry);
+        }
+        if !self.overrules {
+            return Err(FollowError::Ahead(ahead).into());
+        }
+        tracing::warn!(?ahead, "replacing views that no node of their release keeps");
+        for generation in &registry.generations.clone() {
+            if generation.state == GenerationState::Active && !self.successor(generation) {
+                // Nobody would advance it, so nobody may read it as if it were up to date.
+                let retire = Alteration::Retire { generation: generation.id };
+                registry = self.store.alter(registry.revision, retire).await?;
+            }
+        }
+        Ok(registry)
     }
 
     /// Whether this build knows how to fold a generation.
@@ -159,6 +176,7 @@ impl Opening<'_> {
         };
         let say = |progress: crate::rebuild::Progress| {
             self.published.status.send_modify(|status| {
+                status.work();
                 status.building = vec![(projector.name().to_owned(), progress.position)];
             });
         };

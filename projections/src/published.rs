@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::cache::Cache;
 use crate::projector::Projector;
-use crate::registry::{Generation, GenerationId, Registry};
+use crate::registry::{Generation, GenerationId, GenerationState, Registry};
 use crate::shared::SharedCache;
 use crate::status::Status;
 
@@ -68,6 +68,18 @@ impl Published {
     /// Whether a generation holds documents in the version of this build.
     pub fn reads(&self, generation: &Generation) -> bool {
         self.versions.get(generation.view.as_str()) == Some(&generation.version)
+    }
+
+    /// The views that are read in a version, or under a name, that this build does not know, and that
+    /// a newer release may have built. What is older than this build, it knows to be so.
+    pub fn ahead(&self, registry: &Registry) -> Vec<String> {
+        let active = registry.generations.iter();
+        let active = active.filter(|known| known.state == GenerationState::Active);
+        let ahead = active.filter(|known| {
+            let ours = self.versions.get(known.view.as_str());
+            ours.is_none_or(|ours| *ours < known.version)
+        });
+        ahead.map(|known| format!("{} version {}", known.view, known.version)).collect()
     }
 
     /// The cache that nodes share, with the revision of the registry and the active generation of a

@@ -42,6 +42,9 @@ pub struct Options {
     pub look_again: Duration,
     /// How much the cache may hold.
     pub cache_bytes: u64,
+    /// For how long views that a newer release may have built are left to its nodes, before this
+    /// release replaces them by its own.
+    pub grace: Duration,
     /// Called at named points.
     pub failpoint: Failpoint,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             pause_max: Duration::from_millis(500),
             look_again: Duration::from_secs(1),
             cache_bytes: CACHE_BYTES,
+            grace: Duration::from_mins(1),
             failpoint: no_failpoint,
         }
     }
@@ -119,13 +123,19 @@ impl Runner {
     /// without a change would end the same way.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
         let mut pause = self.options.pause;
+        // Counted within this turn only: before it, another node may have kept the views.
+        let mut ahead_since = None;
         loop {
             let before = *self.published.position.borrow();
-            let Err(why) = self.follow(&stop).await else { return Ok(()) };
+            let over = |since: Instant| since.elapsed() >= self.options.grace;
+            let overrules = self.options.grace.is_zero() || ahead_since.is_some_and(over);
+            let Err(why) = self.follow(overrules, &stop).await else { return Ok(()) };
             self.say(&why);
             if !why.passes() {
                 return Err(why);
             }
+            let stands_aside = !self.published.status.borrow().ahead.is_empty();
+            ahead_since = stands_aside.then(|| ahead_since.unwrap_or_else(Instant::now));
             if *self.published.position.borrow() != before {
                 pause = self.options.pause;
             }
@@ -141,6 +151,8 @@ impl Runner {
         if *why == MOVED {
             // A switch, or another runner: nothing is wrong, and readers are served meanwhile.
             tracing::info!("other views are read now, or another runner was first; opening anew");
+        } else if let FollowError::Ahead(views) = why {
+            self.stand_aside(why, views);
         } else if why.passes() {
             self.falter(why);
         } else {
@@ -153,12 +165,25 @@ impl Runner {
         self.published.status.send_modify(|status| status.trouble = Some(why.to_string()));
     }
 
+    /// Says once what it says at each try.
+    fn stand_aside(&self, why: &FollowError, views: &[String]) {
+        let news = self.published.status.borrow().ahead != views;
+        if news {
+            let grace = self.options.grace.as_secs();
+            tracing::warn!(%why, grace_seconds = grace, "the views stand still");
+        }
+        self.published.status.send_modify(|status| {
+            status.ahead = views.to_vec();
+            status.trouble = Some(why.to_string());
+        });
+    }
+
     fn halt(&self, why: &FollowError) {
         tracing::error!(%why, "the views have halted");
         self.published.status.send_modify(|status| status.halted = Some(why.to_string()));
     }
 
-    async fn follow(&self, stop: &CancellationToken) -> Result<(), FollowError> {
+    async fn follow(&self, overrules: bool, stop: &CancellationToken) -> Result<(), FollowError> {
         let opening = Opening {
             feed: &self.feed,
             store: &self.store,
@@ -166,6 +191,7 @@ impl Runner {
             page: self.options.page,
             failpoint: self.options.failpoint,
             published: &self.published,
+            overrules,
         };
         self.look().await?;
         let (mut follower, registry) = match opening.open(stop).await {
@@ -239,6 +265,8 @@ impl Runner {
             status.head = status.head.map(|head| head.max(position));
             status.trouble = None;
             status.last_progress = Instant::now();
+            status.work();
+            status.ahead.clear();
             status.source = Source::Log;
         });
         self.published.position.send_replace(position);
@@ -294,6 +322,7 @@ impl Runner {
         self.published.status.send_modify(|status| {
             status.trouble = None;
             status.last_progress = Instant::now();
+            status.work();
         });
         let called = tokio::time::timeout(self.options.look_again, self.feed.changed(position));
         if let Some(Err(_quiet)) = stop.run_until_cancelled(called).await {

@@ -35,6 +35,12 @@ pub struct Status {
     pub building: Vec<(String, Position)>,
     /// Where they come from.
     pub source: Source,
+    /// Counts signs of work: pages that a runner committed, live or of a view that it fills, its looks
+    /// at the log that found nothing new, and a watcher's looks that reached store and log. Stands
+    /// still while these fail or are stuck.
+    pub worked: u64,
+    /// The views that a newer release has built here, or may have: this one cannot go on with them.
+    pub ahead: Vec<String>,
 }
 
 impl Status {
@@ -49,7 +55,14 @@ impl Status {
             last_progress: Instant::now(),
             building: vec![],
             source: Source::Unknown,
+            worked: 0,
+            ahead: vec![],
         }
+    }
+
+    /// Notes a sign of work.
+    pub const fn work(&mut self) {
+        self.worked = self.worked.wrapping_add(1);
     }
 
     /// How far behind the head, in positions; none while the head is not known.

@@ -101,7 +101,10 @@ impl Watcher {
             ));
         }
         *compared = Some(Instant::now());
-        self.published.status.send_modify(|status| status.trouble = None);
+        self.published.status.send_modify(|status| {
+            status.trouble = None;
+            status.work();
+        });
         Ok(())
     }
 
@@ -114,8 +117,10 @@ impl Watcher {
             let shown = self.published.registry.borrow();
             shown.as_ref().is_none_or(|shown| shown.revision != registry.revision)
         };
+        let ahead = self.published.ahead(&registry);
         self.published.status.send_if_modified(|status| {
-            let news = moved || status.source != Source::Store;
+            let news = moved || status.source != Source::Store || status.ahead != ahead;
+            status.ahead = ahead;
             status.source = Source::Store;
             status.position = position;
             if moved {

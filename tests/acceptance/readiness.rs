@@ -70,7 +70,7 @@ async fn occupied_database(world: &World, mentor: &Mentor, customer: &Caller) {
         panic!("a database")
     };
     let mut other = PgConnection::connect(address.expose()).await.unwrap();
-    other.execute("BEGIN; LOCK TABLE log_tail IN EXCLUSIVE MODE").await.unwrap();
+    other.execute("BEGIN; SELECT log_take_tail()").await.unwrap();
     let began = Instant::now();
     let refused = customer.reserve(&mentor.o60, &monday("14:00")).await;
     assert_eq!(refused.status, 503, "{}", refused.text());

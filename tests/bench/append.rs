@@ -23,8 +23,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::Size;
 use crate::measure::{Latencies, Line, differ, median, processor, rate};
+use crate::size::Size;
 
 const CALLERS: u32 = 64;
 /// Events in a transaction of the reference.
@@ -73,7 +73,7 @@ async fn group_commit(folder: &Path, appends: u32) -> (Latencies, Duration) {
 }
 
 /// What all callers have measured.
-pub(crate) async fn joined(
+async fn joined(
     callers: impl Iterator<Item: Future<Output = Latencies> + Send + 'static>,
 ) -> Latencies {
     let mut callers: JoinSet<_> = callers.collect();

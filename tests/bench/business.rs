@@ -1,8 +1,9 @@
-//! An engine in this process, on a log in a folder, with something to book: what the edge would
-//! call, without the edge.
+//! An engine in this process, on a log, with a class to book: what the edge would call, without the
+//! edge.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use holdfast_api::http::present::Shown;
 use holdfast_commands::cancel::Cancel;
@@ -12,17 +13,17 @@ use holdfast_commands::ports::{Clock as _, Ids as _};
 use holdfast_commands::request::{Answer, CommandError, Request};
 use holdfast_commands::reserve::{Reserve, Seat};
 use holdfast_commands::tasks::Tasks;
+use holdfast_commands::use_case::UseCase;
 use holdfast_domain::actor::{Actor, Role};
 use holdfast_domain::booking::offering::{Buffers, OfferingKind, Terms};
 use holdfast_domain::booking::reservation::CancelledBy;
 use holdfast_domain::ids::{
     CommandId, OfferingId, PaymentId, PrincipalId, ReservationId, ResourceId, SessionId,
 };
-use holdfast_domain::log::Hash;
+use holdfast_domain::log::{EventLog, Hash};
 use holdfast_domain::money::{Currency, Money};
 use holdfast_domain::policy::CancellationPolicy;
 use holdfast_domain::time::minutes;
-use holdfast_eventlog::SqliteLog;
 use holdfast_gateways::simulator::Simulator;
 use holdfast_gateways::system::{SystemClock, SystemIds};
 use tokio::runtime::Handle;
@@ -32,9 +33,11 @@ use tokio_util::task::TaskTracker;
 /// An engine and who offers.
 #[derive(Debug)]
 pub(crate) struct Business {
-    pub(crate) log: Arc<SqliteLog>,
     engine: Engine,
-    provider: PrincipalId,
+    pub(crate) provider: PrincipalId,
+    /// How often a command was said again, because the log could not be read in time.
+    said_again: AtomicU64,
+    stop: CancellationToken,
     resource: ResourceId,
     class: OfferingId,
 }
@@ -43,41 +46,64 @@ pub(crate) struct Business {
 pub(crate) type Class = SessionId;
 
 impl Business {
-    pub(crate) async fn open(folder: &Path) -> Self {
-        let log = SqliteLog::open(folder, Handle::current()).await.unwrap();
+    /// On this log; the books of the provider of payments are kept in `folder`.
+    pub(crate) async fn open(log: Arc<dyn EventLog>, folder: &Path) -> Self {
         let ports = Ports {
-            log: Arc::<SqliteLog>::clone(&log),
+            log,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             gateway: Arc::new(Simulator::open(folder).unwrap()),
             presenter: Arc::new(Shown),
         };
-        let tasks = Tasks::new(Handle::current(), TaskTracker::new(), CancellationToken::new());
+        let stop = CancellationToken::new();
+        let tasks = Tasks::new(Handle::current(), TaskTracker::new(), stop.clone());
         let engine = Engine::new(ports, tasks);
         let provider = PrincipalId::from_uuid(SystemIds.fresh());
         let resource = ResourceId::from_uuid(SystemIds.fresh());
         let class = OfferingId::from_uuid(SystemIds.fresh());
-        let business = Self { log, engine, provider, resource, class };
+        let said_again = AtomicU64::new(0);
+        let business = Self { engine, provider, said_again, stop, resource, class };
         business.begin().await;
         business
+    }
+
+    /// Has a command decided. What is unavailable for a moment is said again, as a client does it.
+    pub(crate) async fn execute(
+        &self,
+        use_case: impl UseCase + Clone + 'static,
+        request: Request,
+    ) -> Result<Answer, CommandError> {
+        loop {
+            match self.engine.execute(use_case.clone(), request.clone()).await {
+                Err(CommandError::Unavailable(_in_time)) => {
+                    self.said_again.fetch_add(1, Ordering::Relaxed);
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// How often a command was said again until now.
+    pub(crate) fn said_again(&self) -> u64 {
+        self.said_again.load(Ordering::Relaxed)
     }
 
     async fn begin(&self) {
         let (resource, provider, offering) = (self.resource, self.provider, self.class);
         let zone = "UTC".parse().unwrap();
         let hall = AboutResource::register(resource, provider, "Hall".to_owned(), zone, 1);
-        self.engine.execute(hall, request(provider, Role::Provider)).await.unwrap();
+        self.execute(hall, request(provider, Role::Provider)).await.unwrap();
         let draft = DraftOffering {
             offering,
             provider,
             resource,
             title: "A class that everybody wants".to_owned(),
             kind: OfferingKind::Class,
-            terms: terms(),
+            terms: terms(1),
         };
-        self.engine.execute(draft, request(provider, Role::Provider)).await.unwrap();
+        self.execute(draft, request(provider, Role::Provider)).await.unwrap();
         let open = OpenOffering { offering, by: provider, open: true };
-        self.engine.execute(open, request(provider, Role::Provider)).await.unwrap();
+        self.execute(open, request(provider, Role::Provider)).await.unwrap();
     }
 
     /// Puts a class of so many seats on the calendar, so many hours from now.
@@ -93,7 +119,7 @@ impl Business {
             capacity: Some(capacity),
             min_capacity: None,
         };
-        self.engine.execute(schedule, request(self.provider, Role::Provider)).await.unwrap();
+        self.execute(schedule, request(self.provider, Role::Provider)).await.unwrap();
         session
     }
 
@@ -115,7 +141,7 @@ impl Business {
             ends_at: None,
             expected_total: None,
         };
-        let answer = self.engine.execute(reserve, request(customer, Role::Customer)).await;
+        let answer = self.execute(reserve, request(customer, Role::Customer)).await;
         (reservation, answer)
     }
 
@@ -127,13 +153,21 @@ impl Business {
     ) -> Result<Answer, CommandError> {
         let about = self.engine.routes().reservation(reservation).await?.unwrap();
         let cancel = Cancel { about, by: CancelledBy::Customer, quote: None, reason: None };
-        self.engine.execute(cancel, request(customer, Role::Customer)).await
+        self.execute(cancel, request(customer, Role::Customer)).await
     }
 }
 
-fn terms() -> Terms {
+/// The owners end with the measurement, and not twenty seconds later beside the next one.
+impl Drop for Business {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Terms of what takes so many minutes.
+pub(crate) fn terms(duration_minutes: u32) -> Terms {
     Terms {
-        duration_minutes: 1,
+        duration_minutes,
         price: Money::try_new(10_000, Currency::Krw).unwrap(),
         buffers: Buffers::default(),
         min_notice_minutes: 0,
@@ -145,7 +179,8 @@ fn terms() -> Terms {
     }
 }
 
-fn request(principal: PrincipalId, role: Role) -> Request {
+/// A command of this person that was never given before.
+pub(crate) fn request(principal: PrincipalId, role: Role) -> Request {
     Request {
         command_id: CommandId::of_step("bench", &SystemIds.fresh(), ""),
         remembered_as: None,

@@ -8,11 +8,11 @@ use holdfast_domain::actor::Role;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
-use crate::Size;
 use crate::edge::{Room, expect, person, room};
 use crate::http::{Asked, Connection};
 use crate::measure::{Latencies, Line, resident_memory};
 use crate::node::Node;
+use crate::size::Size;
 use crate::socket::{Heard, Socket};
 use crate::sockets::{Held, Told, one, verify};
 

@@ -14,10 +14,10 @@ use holdfast_gateways::system::{SystemClock, SystemIds};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::Size;
 use crate::http::{Answer, Asked, Connection};
 use crate::measure::{Latencies, Line, peak_memory, processor};
 use crate::node::{Node, token};
+use crate::size::Size;
 
 const CONNECTIONS: u32 = 64;
 /// Resources that the load is spread over.
@@ -40,14 +40,11 @@ pub(crate) async fn over_http(size: Size) {
     let provider = person(data.path(), Role::Provider);
     let node = Node::start(data.path(), &[], &[]).unwrap();
     let mut connection = Connection::open(node.address).await.unwrap();
-    let mut rooms = Vec::new();
-    for _ in 0..ROOMS {
-        rooms.push(room(&mut connection, &provider).await);
-    }
+    let rooms = rooms(&mut connection, &provider).await;
     let customer = person(data.path(), Role::Customer);
     let idle = room(&mut connection, &provider).await;
     alone(&node, &mut connection, &idle, &customer, size).await;
-    load(&node, data.path(), Arc::new(rooms), size).await;
+    load(&node, data.path(), rooms, size).await;
     // The first connection stood idle for longer than a server keeps one.
     connection = Connection::open(node.address).await.unwrap();
     let month = room(&mut connection, &provider).await;
@@ -62,14 +59,8 @@ pub(crate) async fn over_http(size: Size) {
 
 /// G13.
 async fn alone(node: &Node, connection: &mut Connection, room: &Room, customer: &str, size: Size) {
-    let (mut latencies, began) = (Latencies::default(), Instant::now());
-    let before = processor(node.id());
-    for place in 0..size.alone {
-        let asked = hold(room, place, customer);
-        let one = Instant::now();
-        expect(connection.call(&asked).await, 201);
-        latencies.add(one.elapsed());
-    }
+    let (began, before) = (Instant::now(), processor(node.id()));
+    let mut latencies = one_by_one(connection, room, customer, size.alone).await;
     let spent = processor(node.id()).saturating_sub(before);
     let count = latencies.count();
     Line::new("G13", "holds by one idle client over HTTP")
@@ -78,20 +69,27 @@ async fn alone(node: &Node, connection: &mut Connection, room: &Room, customer: 
         .print();
 }
 
+/// Holds one after the other, by one client.
+pub(crate) async fn one_by_one(
+    connection: &mut Connection,
+    room: &Room,
+    customer: &str,
+    count: u32,
+) -> Latencies {
+    let mut latencies = Latencies::default();
+    for place in 0..count {
+        let asked = hold(room, place, customer);
+        let one = Instant::now();
+        expect(connection.call(&asked).await, 201);
+        latencies.add(one.elapsed());
+    }
+    latencies
+}
+
 /// G10.
 async fn load(node: &Node, data: &Path, rooms: Arc<Vec<Room>>, size: Size) {
-    let each = size.holds.div_ceil(CONNECTIONS);
-    let before = processor(node.id());
-    let mut customers = JoinSet::new();
-    let began = Instant::now();
-    for number in 0..CONNECTIONS {
-        let (rooms, customer) = (Arc::clone(&rooms), person(data, Role::Customer));
-        customers.spawn(books(node.address, rooms, customer, (number, each)));
-    }
-    let mut all = Latencies::default();
-    while let Some(latencies) = customers.join_next().await {
-        all.join(latencies.unwrap());
-    }
+    let (began, before) = (Instant::now(), processor(node.id()));
+    let mut all = booked(node.address, data, &rooms, size.holds).await;
     let took = began.elapsed();
     let spent = processor(node.id()).saturating_sub(before);
     let count = all.count();
@@ -100,6 +98,35 @@ async fn load(node: &Node, data: &Path, rooms: Arc<Vec<Room>>, size: Size) {
         .cost(spent, count)
         .number("peak_kib", peak_memory(node.id()))
         .print();
+}
+
+/// So many holds over all connections at once, in rooms in which nothing is taken.
+pub(crate) async fn booked(
+    address: SocketAddr,
+    data: &Path,
+    rooms: &Arc<Vec<Room>>,
+    holds: u32,
+) -> Latencies {
+    let each = holds.div_ceil(CONNECTIONS);
+    let mut customers = JoinSet::new();
+    for number in 0..CONNECTIONS {
+        let (rooms, customer) = (Arc::clone(rooms), person(data, Role::Customer));
+        customers.spawn(books(address, rooms, customer, (number, each)));
+    }
+    let mut all = Latencies::default();
+    while let Some(latencies) = customers.join_next().await {
+        all.join(latencies.unwrap());
+    }
+    all
+}
+
+/// The rooms that a load is spread over.
+pub(crate) async fn rooms(connection: &mut Connection, provider: &str) -> Arc<Vec<Room>> {
+    let mut rooms = Vec::new();
+    for _ in 0..ROOMS {
+        rooms.push(room(connection, provider).await);
+    }
+    Arc::new(rooms)
 }
 
 /// Holds every time that is this customer's: nobody meets anybody.

@@ -22,6 +22,11 @@ impl Line {
         self
     }
 
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        drop(self.0.insert(name.to_owned(), value.into()));
+        self
+    }
+
     pub(crate) fn flag(mut self, name: &str, value: bool) -> Self {
         drop(self.0.insert(name.to_owned(), value.into()));
         self
@@ -38,8 +43,7 @@ impl Line {
 
     /// What it cost the processor, per thousand.
     pub(crate) fn cost(self, spent: Duration, count: u64) -> Self {
-        let per_thousand = micros(spent).saturating_mul(1_000).checked_div(count).unwrap_or(0);
-        self.number("cpu_us_per_1000", per_thousand)
+        self.number("cpu_us_per_1000", per_thousand(spent, count))
     }
 
     pub(crate) fn print(self) {
@@ -73,12 +77,17 @@ impl Latencies {
     }
 }
 
+/// What a thousand of so many took, in microseconds.
+pub(crate) fn per_thousand(span: Duration, count: u64) -> u64 {
+    micros(span).saturating_mul(1_000).checked_div(count).unwrap_or(0)
+}
+
 /// So many in such a time, per second.
 pub(crate) fn rate(count: u64, took: Duration) -> u64 {
     count.saturating_mul(1_000_000).checked_div(micros(took)).unwrap_or(0)
 }
 
-fn micros(span: Duration) -> u64 {
+pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap()
 }
 
@@ -97,10 +106,24 @@ pub(crate) fn differ(reference: &[u64]) -> bool {
 
 /// Processor time that a process has used, in steps of ten milliseconds.
 pub(crate) fn processor(process: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let ticks = fields.split(' ').skip(11).take(2).map(|it| it.parse::<u64>().unwrap());
-    Duration::from_millis(ticks.sum::<u64>().saturating_mul(10))
+    ticks(process, 11).unwrap()
+}
+
+/// The same of a server that works in processes: its own time, that of those it waited for, and
+/// that of those of `children` that live.
+pub(crate) fn processors(server: u32, children: &[u32]) -> Duration {
+    let own = ticks(server, 11).unwrap().saturating_add(ticks(server, 13).unwrap());
+    // One that has ended since they were counted is among those that the server waited for.
+    let living = children.iter().filter_map(|child| ticks(*child, 11));
+    living.fold(own, Duration::saturating_add)
+}
+
+/// Two neighbouring counters of ticks; none when the process is gone.
+fn ticks(process: u32, from: usize) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks = fields.split(' ').skip(from).take(2).map(|it| it.parse::<u64>().unwrap());
+    Some(Duration::from_millis(ticks.sum::<u64>().saturating_mul(10)))
 }
 
 /// The most memory that a process ever had, in KiB.

@@ -1,72 +1,58 @@
-//! G4: what group commit reaches of what PostgreSQL could do at best. The reference is a bare insert
-//! of the very same rows into the same tables, 500 events in a transaction, by one who takes no turn,
-//! judges nothing, hashes nothing and answers nobody.
+//! G4 and G15: what group commit reaches of what PostgreSQL could do at best, and what an event takes
+//! on its disk. The reference is a bare insert of the very same rows into the same tables, 500 events
+//! in a transaction, by one who takes no turn, judges nothing, hashes nothing and answers nobody.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use holdfast_eventlog::PostgresLog;
-use holdfast_test_stores::{Schema, postgres};
+use holdfast_test_stores::Schema;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, FromRow};
-use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::Size;
-use crate::append::{appends_of, joined};
-use crate::measure::{Latencies, Line, differ, median, rate};
+use crate::append::appends_of;
+use crate::bytes;
+use crate::crowd::{Seen, together};
+use crate::database::Database;
+use crate::measure::{Line, rate};
+use crate::rounds::{Goal, Rounds};
+use crate::size::Size;
 
 /// Events in a transaction of the reference.
 const BARE: usize = 500;
 const SCHEMA: &str = include_str!("../../migrations/eventlog/postgres/0001_log.sql");
 
 pub(crate) async fn against_bare_inserts(size: Size) {
+    let Some(database) = Database::start("postgres").await else { return };
     for callers in [64, 512] {
-        let (mut ours, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut all, mut total) = (Latencies::default(), Duration::ZERO);
+        let (mut all, mut rates) = (Seen::default(), Rounds::default());
+        let mut taken = Vec::new();
         for _ in 0..size.rounds {
-            let Some(schema) = postgres("bench of appends").await else { return };
-            let (latencies, took) = group_commit(&schema, size.appends, callers).await;
-            let count = latencies.count();
-            all.join(latencies);
-            total = total.saturating_add(took);
-            let (our_rate, bare_rate) = (rate(count, took), bare_insert(&schema).await);
-            ratios.push(our_rate.saturating_mul(100).checked_div(bare_rate).unwrap_or(0));
-            ours.push(our_rate);
-            bare.push(bare_rate);
+            let schema = database.schema().await;
+            let log = database.log(&schema).await;
+            let each = size.appends.div_ceil(callers);
+            let appended = together(&database, callers, |caller| {
+                let log = Arc::clone(&log);
+                async move { Seen::of(appends_of(&*log, caller, each).await) }
+            });
+            let appended = appended.await;
+            log.close().await;
+            rates.add(appended.per_second(), Some(bare_insert(&database, &schema).await));
+            taken.push(bytes::of(&schema).await);
+            all.join(appended);
         }
-        Line::new("G4", "appends of 1 event with hash and remembered answer, PostgreSQL")
-            .number("callers", callers.into())
-            .timed(total, &mut all)
-            .number("median_per_second", median(&ours))
-            .number("reference_median_per_second", median(&bare))
-            .number("median_percent_of_reference", median(&ratios))
-            .flag("noisy", differ(&bare))
-            .print();
+        let what = "appends of 1 event with hash and remembered answer, PostgreSQL";
+        let line = all.on(Line::new("G4", what).number("callers", callers.into()));
+        rates.on(line, "per_second", Goal::AtLeast(80), size).print();
+        let what = "bytes of log for an event that is alone in its stream, with an answer of 400";
+        bytes::report(what, &taken, size);
     }
-}
-
-async fn group_commit(schema: &Schema, appends: u32, callers: u32) -> (Latencies, Duration) {
-    let address = schema.url().parse().unwrap();
-    let log = PostgresLog::open(&address, Handle::current()).await.unwrap();
-    let each = appends.div_ceil(callers);
-    let began = Instant::now();
-    let all = joined((0..callers).map(|caller| {
-        let log = Arc::clone(&log);
-        async move { appends_of(&*log, caller, each).await }
-    }));
-    let all = all.await;
-    let took = began.elapsed();
-    log.close().await;
-    (all, took)
 }
 
 #[derive(FromRow)]
 struct Stream {
     id: i64,
     name: String,
-    revision: i64,
-    hash: Vec<u8>,
 }
 
 #[derive(FromRow)]
@@ -96,13 +82,13 @@ struct Answer {
 }
 
 /// Inserts what a log holds into tables of the same shape; answers events per second.
-async fn bare_insert(log: &Schema) -> u64 {
+async fn bare_insert(database: &Database, log: &Schema) -> u64 {
     let mut source = PgConnection::connect(log.url()).await.unwrap();
     let streams: Vec<Stream> = rows(&mut source, "SELECT * FROM stream ORDER BY id").await;
     let events: Vec<Fact> = rows(&mut source, "SELECT * FROM event ORDER BY position").await;
     let answers: Vec<Answer> = rows(&mut source, "SELECT * FROM command ORDER BY position").await;
     source.close().await.unwrap();
-    let schema = postgres("bench of appends, reference").await.unwrap();
+    let schema = database.schema().await;
     let mut bare = PgConnection::connect(schema.url()).await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut bare).await.unwrap();
     let began = Instant::now();
@@ -135,17 +121,12 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
 }
 
 async fn insert_streams(bare: &mut PgConnection, rows: &[Stream]) {
-    sqlx::query(
-        "INSERT INTO stream (id, name, revision, hash) \
-         SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[])",
-    )
-    .bind(column(rows, |row| row.id))
-    .bind(column(rows, |row| row.name.as_str()))
-    .bind(column(rows, |row| row.revision))
-    .bind(column(rows, |row| row.hash.as_slice()))
-    .execute(bare)
-    .await
-    .unwrap();
+    sqlx::query("INSERT INTO stream (id, name) SELECT * FROM unnest($1::bigint[], $2::text[])")
+        .bind(column(rows, |row| row.id))
+        .bind(column(rows, |row| row.name.as_str()))
+        .execute(bare)
+        .await
+        .unwrap();
 }
 
 async fn insert_events(bare: &mut PgConnection, rows: &[Fact]) {

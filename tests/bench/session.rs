@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use holdfast_commands::ports::Ids as _;
 use holdfast_commands::request::{Answer, CommandError};
 use holdfast_domain::ids::PrincipalId;
+use holdfast_eventlog::SqliteLog;
 use holdfast_gateways::system::SystemIds;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::Size;
 use crate::business::{Business, Class};
 use crate::measure::{Latencies, Line, processor, rate};
+use crate::size::Size;
 
 const CALLERS: u32 = 64;
 const SEATS: u32 = 200;
@@ -29,10 +31,11 @@ struct Seen {
 
 pub(crate) async fn one_hot_class(size: Size) {
     let folder = tempfile::tempdir().unwrap();
-    let business = Arc::new(Business::open(folder.path()).await);
+    let log = SqliteLog::open(folder.path(), Handle::current()).await.unwrap();
+    let business = Arc::new(Business::open(Arc::<SqliteLog>::clone(&log), folder.path()).await);
     rush(&business, size).await;
     mixed(&business, size).await;
-    business.log.close().await;
+    log.close().await;
 }
 
 /// Everybody at once, until the seats are gone and beyond.

@@ -12,11 +12,11 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::Size;
 use crate::edge::{Room, expect, hold, person, room};
 use crate::http::Connection;
 use crate::measure::{Latencies, Line, peak_memory, processor, rate};
 use crate::node::Node;
+use crate::size::Size;
 use crate::socket::Socket;
 
 /// Deliveries in a second at the steady pace.

@@ -2,22 +2,21 @@
 //! nothing, early and late in a long log.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use holdfast_commands::ports::Ids as _;
 use holdfast_domain::ids::PrincipalId;
 use holdfast_domain::log::{Feed as _, Position};
 use holdfast_eventlog::SqliteLog;
 use holdfast_gateways::system::SystemIds;
-use holdfast_projections::runner::Options;
-use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::sqlite::SqliteReadStore;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::Size;
 use crate::business::{Business, Class};
+use crate::catch_up::Following;
 use crate::measure::{Line, processor, rate};
+use crate::replay::replay;
+use crate::size::Size;
 
 /// How many hold seats at once while the log is filled.
 const CALLERS: u32 = 64;
@@ -25,21 +24,20 @@ const CALLERS: u32 = 64;
 const CLASSES: u32 = 64;
 /// Where the rate is looked at first.
 const EARLY: u64 = 20_000;
-const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) async fn replay_and_catch_up(size: Size) {
     let folder = tempfile::tempdir().unwrap();
-    let business = Arc::new(Business::open(folder.path()).await);
-    fill(&business, size.events).await;
-    let log = Arc::clone(&business.log);
-    replay(&log).await;
+    let log = SqliteLog::open(folder.path(), Handle::current()).await.unwrap();
+    let business = Arc::new(Business::open(Arc::<SqliteLog>::clone(&log), folder.path()).await);
+    fill(&business, &log, size.events).await;
+    report_replay(&log).await;
     let views = tempfile::tempdir().unwrap();
     catch_up(&log, views.path()).await;
     log.close().await;
 }
 
 /// Holds and releases, until there are so many events.
-async fn fill(business: &Arc<Business>, events: u64) {
+async fn fill(business: &Arc<Business>, log: &Arc<SqliteLog>, events: u64) {
     let mut classes = Vec::new();
     for hour in 1..=CLASSES {
         classes.push(business.class(hour, 100_000).await);
@@ -47,17 +45,17 @@ async fn fill(business: &Arc<Business>, events: u64) {
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let class = classes.get(usize::try_from(caller).unwrap()).copied().unwrap();
-        callers.spawn(books(Arc::clone(business), class, events));
+        callers.spawn(books(Arc::clone(business), Arc::clone(log), class, events));
     }
     while let Some(ended) = callers.join_next().await {
         ended.unwrap();
     }
 }
 
-async fn books(business: Arc<Business>, class: Class, events: u64) {
+async fn books(business: Arc<Business>, log: Arc<SqliteLog>, class: Class, events: u64) {
     let customer = PrincipalId::from_uuid(SystemIds.fresh());
     let mut turn: u32 = 0;
-    while business.log.head().await.unwrap().position < Position(events) {
+    while log.head().await.unwrap().position < Position(events) {
         turn = turn.saturating_add(1);
         let (reservation, answer) = business.hold(customer, class).await;
         assert_eq!(answer.unwrap().status, 201);
@@ -67,16 +65,9 @@ async fn books(business: Arc<Business>, class: Class, events: u64) {
     }
 }
 
-async fn replay(log: &SqliteLog) {
-    let (mut after, mut count, began) = (Position::START, 0_u64, Instant::now());
+async fn report_replay(log: &SqliteLog) {
     let before = processor(std::process::id());
-    loop {
-        let page = log.page(after, 1_000).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = last.position;
-        count = count.saturating_add(u64::try_from(page.len()).unwrap());
-    }
-    let took = began.elapsed();
+    let (count, took) = replay(log).await;
     Line::new("G6", "replay of the whole log to typed events, SQLite")
         .number("count", count)
         .number("per_second", rate(count, took))
@@ -87,22 +78,15 @@ async fn replay(log: &SqliteLog) {
 async fn catch_up(log: &Arc<SqliteLog>, folder: &std::path::Path) {
     let head = log.head().await.unwrap().position;
     let store = Arc::new(SqliteReadStore::open(folder).await.unwrap());
-    let views = Projections::all();
-    let (stop, feed) = (CancellationToken::new(), Arc::<SqliteLog>::clone(log));
-    let runner =
-        Runner::new(feed, Arc::<SqliteReadStore>::clone(&store), views, Options::default());
-    let reader = runner.reader();
     let before = processor(std::process::id());
-    let (began, mut running) = (Instant::now(), JoinSet::new());
-    let told = stop.clone();
-    running.spawn(async move { runner.run(told).await });
-    let early = shown(&reader, Position(EARLY).min(head), began).await;
+    let feed = Arc::<SqliteLog>::clone(log);
+    let following = Following::start(feed, Arc::<SqliteReadStore>::clone(&store));
+    let early = following.shown(Position(EARLY).min(head)).await;
     let late = head.0.saturating_sub(EARLY);
-    let before_late = shown(&reader, Position(late), began).await;
-    let all = shown(&reader, head, began).await;
+    let before_late = following.shown(Position(late)).await;
+    let all = following.shown(head).await;
     let spent = processor(std::process::id()).saturating_sub(before);
-    stop.cancel();
-    running.join_next().await.unwrap().unwrap().unwrap();
+    following.end().await;
     store.close().await;
     let mut line = Line::new("G7", "all read models catch up from nothing, SQLite to SQLite")
         .number("count", head.0)
@@ -115,10 +99,4 @@ async fn catch_up(log: &Arc<SqliteLog>, folder: &std::path::Path) {
             .number("last_20k_per_second", last);
     }
     line.print();
-}
-
-/// How long after `began` the views show a position.
-async fn shown(reader: &Reader, position: Position, began: Instant) -> Duration {
-    reader.wait_for(position, tokio::time::sleep(PATIENCE)).await.unwrap();
-    began.elapsed()
 }

@@ -115,7 +115,7 @@ impl Cluster {
     /// What the worker of this name has of the work, by the database's own record.
     pub(crate) async fn shares(&self, name: &str) -> Vec<String> {
         const SHARES: &str = "SELECT name FROM leases WHERE until > clock_timestamp() \
-            AND split_part(holder, '/', 1) = $1 AND name NOT LIKE 'worker/%'";
+            AND split_part(holder, '/', 1) = $1 AND (name = 'views' OR name LIKE 'processes/%')";
         let mut connection = PgConnection::connect(&self.log_url).await.unwrap();
         let shares = sqlx::query_scalar(SHARES).bind(name).fetch_all(&mut connection);
         let shares = shares.await.unwrap();

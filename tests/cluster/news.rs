@@ -96,7 +96,7 @@ async fn read(
     catalogue: &Catalogue,
     nodes: [SocketAddr; 2],
 ) -> Vec<(String, String)> {
-    let newest = cluster.number("SELECT position FROM log_tail").await;
+    let newest = cluster.number("SELECT coalesce(max(last), 0) FROM batch").await;
     let (from, to) = (catalogue.first, catalogue.first.plus(Duration::from_hours(72)));
     let slots = format!("/v1/offerings/{}/slots?from={from}&to={to}", catalogue.slots);
     let mut found = Vec::new();

@@ -120,3 +120,48 @@ async fn counts(stage: &Stage) -> [usize; 3] {
     ["reservation.cancelled", "payment.refund_requested", "calendar.hold_released"]
         .map(|name| history.count(name))
 }
+
+/// The node dies when the paper is called off, and before anybody comes back to that another booking
+/// moves the calendar on: what was decided about the seat is never written. The process lets the seat
+/// go, once, and not the one of whoever has the time next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_that_a_broken_off_cancellation_left_is_let_go_by_its_process() {
+    exercised("kurrentdb double", "the engine: a seat left behind");
+    for paid in [true, false] {
+        let double = Double::start();
+        let stage = stage(&double).await;
+        let booked = if paid { stage.buy(0, "sim_approve_1").await } else { stage.hold(0).await };
+        let about = stage.engine.routes().reservation(booked.id).await.unwrap().unwrap();
+        let cancel = Cancel { about, by: CancelledBy::Customer, quote: None, reason: None };
+        let request = stage.fresh();
+        double.at_append(1, Fault::DiesAfter);
+        let broken = stage.engine.execute(cancel.clone(), request.clone()).await;
+        assert!(broken.is_err(), "{broken:?}");
+        double.restart(0);
+        let (_, other) = stage.wish(1);
+        until_there(&stage, &other, &stage.fresh()).await;
+        // Said again it is called off, and the calendar is where somebody else has moved it.
+        assert_eq!(stage.engine.execute(cancel, request).await.unwrap().status, 200);
+        let (_, rival) = stage.wish(0);
+        assert_eq!(stage.engine.execute(rival, stage.fresh()).await.unwrap().status, 409);
+        let ended = if paid { "reservation.cancelled" } else { "reservation.abandoned" };
+        let history = stage.history().await;
+        assert_eq!((history.count(ended), history.count("calendar.hold_released")), (1, 0));
+
+        stage.show(&[booked], stage.now());
+        stage.run();
+        stage.written("calendar.hold_released", 1).await;
+        if paid {
+            stage.written("payment.refund_succeeded", 1).await;
+        }
+        stage.hold(0).await;
+        // The index goes on to show the old one; whoever has the time now keeps it.
+        let appends = double.appends();
+        stage.engine.driver().advance(about).await.unwrap();
+        assert_eq!(double.appends(), appends, "nothing is left to do");
+        let (_, rival) = stage.wish(0);
+        assert_eq!(stage.engine.execute(rival, stage.fresh()).await.unwrap().status, 409);
+        assert_eq!(stage.history().await.count("calendar.hold_released"), 1);
+        stage.close().await;
+    }
+}

@@ -130,3 +130,35 @@ async fn a_call_to_the_provider_that_panics_is_not_under_way_for_ever() {
     stage.written("reservation.confirmed", 1).await;
     stage.close().await;
 }
+
+#[tokio::test]
+async fn a_provider_that_hangs_holds_up_only_what_needs_it() {
+    const REFUNDS: u64 = 40;
+    let stage = Stage::open().await;
+    let mut owed = Vec::new();
+    for quarter in 0..REFUNDS {
+        let booked = stage.buy(quarter, "sim_approve_1").await;
+        stage.act(stage.part(booked, 1_000).await).await;
+        owed.push(booked);
+    }
+    let held = stage.hold(REFUNDS).await;
+    stage.provider.close_door();
+    let mut entries: Vec<_> =
+        owed.iter().map(|booked| Due { reservation: booked.id, at: stage.now() }).collect();
+    entries.push(Due { reservation: held.id, at: stage.now().plus(HOLD) });
+    stage.index.show(entries);
+    stage.clock.forward(HOLD);
+    stage.run();
+    // The provider is given up after ten seconds; the hold does not wait for that.
+    let expired = stage.written("reservation.expired", 1);
+    tokio::time::timeout(Duration::from_secs(5), expired).await.expect("it waits for the provider");
+    let at_provider = || owed.iter().map(|booked| stage.provider.refunds(booked.order).0).sum();
+    calm().await;
+    let waiting: usize = at_provider();
+    assert_eq!(waiting, 32, "and nobody calls it without bound");
+    assert!(!stage.processes.is_idle().await);
+    assert_eq!(stage.processes.overdue(Duration::ZERO).await.unwrap(), None, "all are taken up");
+    stage.provider.open_door();
+    stage.written("payment.refund_succeeded", owed.len()).await;
+    stage.close().await;
+}

@@ -249,18 +249,33 @@ impl Stage {
         booked: Booked,
         payment_key: &str,
     ) -> Result<Confirmed, CommandError> {
+        self.pay_as(self.fresh(), booked, payment_key).await
+    }
+
+    async fn pay_as(
+        &self,
+        request: Request,
+        booked: Booked,
+        payment_key: &str,
+    ) -> Result<Confirmed, CommandError> {
         let confirm = Confirm {
             order: booked.order,
             payment_key: payment_key.to_owned(),
             amount: won(10_000),
         };
-        self.engine.confirm(confirm, self.fresh()).await
+        self.engine.confirm(confirm, request).await
     }
 
-    /// Holds and pays for it, which must succeed.
+    /// Holds and pays for it, which must succeed; asks again, as a caller does, who is told that it
+    /// takes too long.
     pub(crate) async fn buy(&self, quarter: u64, payment_key: &str) -> Booked {
-        let booked = self.hold(quarter).await;
-        match self.pay(booked, payment_key).await.unwrap() {
+        let (booked, request) = (self.hold(quarter).await, self.fresh());
+        let began = tokio::time::Instant::now();
+        let mut paid = self.pay_as(request.clone(), booked, payment_key).await;
+        while matches!(paid, Err(CommandError::Unavailable(_))) && began.elapsed() < PATIENCE {
+            paid = self.pay_as(request.clone(), booked, payment_key).await;
+        }
+        match paid.unwrap() {
             Confirmed::Answered(answer) if answer.status == 200 => booked,
             other @ (Confirmed::Answered(_) | Confirmed::Checking { .. }) => panic!("{other:?}"),
         }

@@ -4,11 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::database::{DatabaseError, PATIENCE};
 use crate::durable;
+use crate::spelling;
 
 /// What an address is not. Never shows the address itself: it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,33 +65,42 @@ impl Address {
         tokio::time::timeout(patience, asked).await.unwrap_or(Err(late))
     }
 
-    /// The first host that can be written, and a connection to it.
+    /// A host that can be written, and a connection to it. All are asked at once: one that is
+    /// silent, as after a loss of power, takes nothing of the others' time.
     pub(crate) async fn primary(&self) -> Result<(PgConnectOptions, PgConnection), DatabaseError> {
+        let mut asked: FuturesUnordered<_> = self.hosts.iter().map(writable).collect();
         let mut why = "no host is named".to_owned();
-        // A host that is silent must not use up the time of the next one.
-        let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        let patience = PATIENCE.checked_div(hosts).unwrap_or(PATIENCE);
-        for host in &self.hosts {
-            match tokio::time::timeout(patience, writable(host)).await {
-                Ok(Ok(Some(connection))) => return Ok((host.clone(), connection)),
-                Ok(Ok(None)) => {
-                    why = format!("{}:{} is a standby", host.get_host(), host.get_port());
-                }
-                Ok(Err(refused)) => why = refused.to_string(),
-                Err(_late) => {
-                    why = format!("{}:{} does not answer", host.get_host(), host.get_port());
+        let found = async {
+            while let Some(answer) = asked.next().await {
+                match answer {
+                    Ok((host, Some(connection))) => return Some((host.clone(), connection)),
+                    Ok((host, None)) => {
+                        why = format!("{}:{} is a standby", host.get_host(), host.get_port());
+                    }
+                    Err(refused) => why = refused.to_string(),
                 }
             }
+            None
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(DatabaseError::NoPrimary { address: self.clone(), why }),
+            Err(_late) => {
+                let why = "no answer in time".to_owned();
+                Err(DatabaseError::NoPrimary { address: self.clone(), why })
+            }
         }
-        Err(DatabaseError::NoPrimary { address: self.clone(), why })
     }
 }
 
-async fn writable(host: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::Error> {
+/// A connection to this host, if it can be written.
+async fn writable(
+    host: &PgConnectOptions,
+) -> Result<(&PgConnectOptions, Option<PgConnection>), sqlx::Error> {
     let mut connection = PgConnection::connect_with(host).await?;
     let standby: bool =
         sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await?;
-    Ok((!standby).then_some(connection))
+    Ok((host, (!standby).then_some(connection)))
 }
 
 impl FromStr for Address {
@@ -98,6 +110,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why: &str| AddressError(why.to_owned());
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("no scheme"))?;
+        spelling::judge(rest).map_err(wrong)?;
         let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
         let (entry, hosts) =
             authority.rsplit_once('@').map_or(("", authority), |(entry, hosts)| {
@@ -143,8 +156,31 @@ mod tests {
         let two: Address = "postgresql://me:s%40cret@a:1,b:2/bookings".parse().unwrap();
         assert_eq!(format!("{two:?}"), "Address(a:1,b:2/bookings)");
         assert_eq!(two.hosts().len(), 2);
-        let wrong = "postgres:/secret".parse::<Address>().unwrap_err();
-        assert!(!wrong.to_string().contains("secret"), "{wrong}");
+    }
+
+    #[test]
+    fn an_address_that_can_be_misread_is_refused_and_nothing_of_it_is_shown() {
+        for (wrong, advice) in [
+            ("postgres:/me:hush@db/x", "no scheme"),
+            // All of these would be read, with a part of the password as port, database or option.
+            ("postgres://me:12/hush@db/x", "percent-encode"),
+            ("postgres://me:12?hush@db/x", "percent-encode"),
+            ("postgres://me:12#hush@db/x", "percent-encode"),
+            ("postgres://me:12@hush@db/x", "percent-encode"),
+            ("postgres://me:12/hu@sh@db/x", "percent-encode"),
+            ("postgres://me:hush%@db/x", "percent-encode"),
+            ("postgres://me:hush%4@db/x", "percent-encode"),
+            ("postgres://me:hush%zz@db/x", "percent-encode"),
+            ("postgres://me:hush%ff@db/x", "utf-8"),
+            ("postgres://db/x?pasword=hush", "options"),
+            ("postgres://me@db:hush/x", "port"),
+        ] {
+            let why = wrong.parse::<Address>().unwrap_err().to_string();
+            assert!(why.contains(advice) && !why.contains("hu") && !why.contains("12"), "{why}");
+        }
+        let escaped = "postgres://me:%40%2F%3F%23%25@a,b/x?sslmode=disable&options[search_path]=y";
+        let escaped: Address = escaped.parse().unwrap();
+        assert_eq!(escaped.to_string(), "a:5432,b:5432/x");
     }
 
     #[tokio::test]
@@ -185,5 +221,18 @@ mod tests {
         let refused = address.dial(PATIENCE).await.unwrap_err();
         assert!(matches!(refused, DatabaseError::NoPrimary { .. }), "{refused}");
         assert!(began.elapsed() < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn hosts_that_are_silent_do_not_hide_the_one_that_answers() {
+        let Some(schema) = holdfast_test_stores::postgres("silent hosts").await else { return };
+        let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let deaf = deaf.local_addr().unwrap();
+        let place = holdfast_test_stores::place(schema.url());
+        let behind = schema.url().replace(place, &format!("{deaf},{deaf},{place}"));
+        let address: Address = behind.parse().unwrap();
+        // What a writer waits, which is less than any share of the time for three hosts.
+        let connection = address.dial(Duration::from_millis(700)).await.unwrap();
+        connection.close().await.unwrap();
     }
 }

@@ -1,10 +1,13 @@
 //! A few connections to the database that can be written, each looked at before it is handed out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::{Connection as _, Row as _, Transaction};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::connect::Address;
 use crate::durable::{self, NotDurable};
@@ -37,6 +40,8 @@ pub enum DatabaseError {
 pub struct Database {
     address: Address,
     pool: PgPool,
+    /// When the hosts were looked at last, and whether one can be written.
+    looked: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Database {
@@ -53,7 +58,7 @@ impl Database {
             .before_acquire(|connection, _| Box::pin(usable(connection)))
             .after_connect(|connection, _| Box::pin(writable(connection)))
             .connect_lazy_with(primary);
-        Ok(Self { address, pool })
+        Ok(Self { address, pool, looked: Arc::default() })
     }
 
     /// Where it is, without its password.
@@ -72,12 +77,30 @@ impl Database {
             Err(why) if only => Err(why),
             Err(why) => {
                 // The primary may have moved to another host.
-                let looked = tokio::time::timeout(PATIENCE, self.address.primary()).await;
-                let Ok(Ok((primary, _connection))) = looked else { return Err(why) };
-                self.pool.set_connect_options(primary);
-                self.pool.acquire().await
+                let found = tokio::time::timeout(PATIENCE, self.look(Instant::now())).await;
+                if found.unwrap_or(false) { self.pool.acquire().await } else { Err(why) }
             }
         }
+    }
+
+    /// Whether there is a host that can be written; the pool knows it from now on. One looks for
+    /// all who wait since `since`: a pool that is only busy must not make a crowd of sessions.
+    async fn look(&self, since: Instant) -> bool {
+        let mut looked = self.looked.lock().await;
+        if let Some((at, found)) = *looked
+            && at >= since
+        {
+            return found;
+        }
+        let found = match self.address.primary().await {
+            Ok((primary, _connection)) => {
+                self.pool.set_connect_options(primary);
+                true
+            }
+            Err(_nowhere) => false,
+        };
+        *looked = Some((Instant::now(), found));
+        found
     }
 
     /// A transaction; it is taken back when it is dropped.
@@ -101,8 +124,9 @@ async fn writable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Whether a connection is in no transaction, and to a server that can be written. One whose `begin` was cancelled is inside one without
-/// knowing it: what it acknowledges next, nobody else would ever see (sqlx issue 4385).
+/// Whether a connection is in no transaction, and to a server that can be written. One whose `begin`
+/// was cancelled is inside one without knowing it: what it acknowledges next, nobody else would ever
+/// see (sqlx issue 4385).
 async fn usable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // One simple statement: outside of a transaction it begins with the statement.
     const PROBE: &str =
@@ -112,6 +136,7 @@ async fn usable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
     use holdfast_test_stores::postgres;
 
     use super::*;
@@ -135,5 +160,33 @@ mod tests {
         let clean = pid(&mut next).await;
         drop(next);
         assert_eq!(pid(&mut database.acquire().await.unwrap()).await, clean);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_waits_for_a_busy_pool_looks_for_another_host_once() {
+        const CROWD: usize = 20;
+        let Some(schema) = postgres("crowd").await else { return };
+        // It takes each look and answers none; the other host is well.
+        let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = holdfast_test_stores::place(schema.url());
+        let both = format!("{},{place}", deaf.local_addr().unwrap());
+        let address: Address = schema.url().replace(place, &both).parse().unwrap();
+        let database = Database::connect(address, 1).await.unwrap();
+        let busy = database.acquire().await.unwrap();
+        let crowd = join_all((0..CROWD).map(|_| database.acquire()));
+        let looks = async {
+            let mut looks = Vec::new();
+            loop {
+                looks.push(deaf.accept().await.unwrap());
+                println!("look {}", looks.len());
+                assert!(looks.len() < 5, "each one who waits looks for itself");
+            }
+        };
+        tokio::select! {
+            waited = crowd => assert!(waited.iter().all(Result::is_err), "the pool is busy"),
+            () = looks => {}
+        }
+        drop(busy);
+        database.acquire().await.unwrap();
     }
 }

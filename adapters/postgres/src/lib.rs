@@ -7,6 +7,7 @@ mod database;
 mod durable;
 mod listen;
 pub mod migrations;
+mod spelling;
 
 pub use connect::{Address, AddressError};
 pub use database::{Database, DatabaseError, PATIENCE};

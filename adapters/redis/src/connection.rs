@@ -11,7 +11,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation};
 
 /// How long an answer is waited for. The databases behind Redis answer in less when it is gone.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long nobody asks again after a call that failed.
 const REST: Duration = Duration::from_millis(500);
@@ -44,7 +44,26 @@ impl fmt::Debug for Redis {
 
 /// Whether an address is one of Redis.
 pub fn check(address: &str) -> Result<(), AddressError> {
-    Client::open(address).map(drop).map_err(|why| AddressError(why.to_string()))
+    client(address).map(drop)
+}
+
+/// Reads an address that can be read in one way only: a reserved character that stands as it is in a
+/// password ends it, and the rest of the password would be taken for a port or a database.
+fn client(address: &str) -> Result<Client, AddressError> {
+    let rest = address.split_once("://").map_or(address, |(_scheme, rest)| rest);
+    let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let entry = authority.split_once('@').map_or("", |(entry, _)| entry);
+    let escaped = entry.split('%').skip(1).all(|after| {
+        let digits = after.get(..2).unwrap_or_default();
+        digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
+    if authority.matches('@').count() > 1 || after.contains('@') || !escaped {
+        let why = "percent-encode what is no letter or digit in the user's name and password, for \
+                   example / as %2F, ? as %3F, # as %23, @ as %40 and % as %25";
+        return Err(AddressError(why.to_owned()));
+    }
+    // Not what the client says about it, which may repeat a part of it.
+    Client::open(address).map_err(|_why| AddressError("it cannot be read".to_owned()))
 }
 
 /// A script, by its text.
@@ -57,7 +76,7 @@ impl Redis {
     /// the runtime that this is called from.
     pub async fn open(address: &str) -> Result<Arc<Self>, AddressError> {
         let wrong = |why: redis::RedisError| AddressError(why.to_string());
-        let client = Client::open(address).map_err(wrong)?;
+        let client = client(address)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE))
@@ -97,5 +116,32 @@ impl Redis {
         let later = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.rests_until.store(later.saturating_add(rest), Ordering::Relaxed);
         Err(Gone(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_can_be_misread_is_refused_and_nothing_of_it_is_shown() {
+        for wrong in [
+            "redis://me:12/hush@db/0",
+            "redis://me:12?hush@db/0",
+            "redis://me:12#hush@db/0",
+            "redis://:12@hush@db/0",
+            "redis://:hush%@db/0",
+            "redis://:hush%4@db/0",
+            "redis://:hush%zz@db/0",
+        ] {
+            let why = check(wrong).unwrap_err().to_string();
+            assert!(why.contains("percent-encode") && !why.contains("hu"), "{why}");
+        }
+        for wrong in ["hush", "redis:/me:hush@db", "http://:hush@db", "redis://db:hush/0"] {
+            let why = check(wrong).unwrap_err().to_string();
+            assert!(!why.contains("hush"), "{why}");
+        }
+        check("redis://me:%40%2F%3F%23%25@db:6380/1").unwrap();
+        check("rediss://:s3cret@db").unwrap();
     }
 }

@@ -2,7 +2,7 @@
 //! here, once, so that the same trouble has the same code in every command.
 
 use holdfast_domain::log::ReadError;
-use holdfast_eventlog::{OpenError, postgres};
+use holdfast_eventlog::{OpenError, kurrentdb, postgres};
 use holdfast_postgres::{AddressError, DatabaseError};
 use holdfast_projections::follower::FollowError;
 use holdfast_projections::ports::StoreError;
@@ -119,6 +119,20 @@ impl From<postgres::OpenError> for Failure {
     }
 }
 
+impl From<kurrentdb::OpenError> for Failure {
+    fn from(why: kurrentdb::OpenError) -> Self {
+        use kurrentdb::OpenError;
+        match why {
+            OpenError::Renewed => Self::Conflict(why.to_string()),
+            OpenError::Absent { .. } | OpenError::Unread(_) | OpenError::Unclear(_) => {
+                Self::Unavailable(why.to_string())
+            }
+            OpenError::Address(_) => Self::Usage(why.to_string()),
+            OpenError::Damaged(_) => Self::Failed(why.to_string()),
+        }
+    }
+}
+
 impl From<AddressError> for Failure {
     fn from(why: AddressError) -> Self {
         Self::Usage(why.to_string())
@@ -172,7 +186,7 @@ impl From<FollowError> for Failure {
         match why {
             FollowError::Log(why) => why.into(),
             FollowError::Store(why) => why.into(),
-            FollowError::AnotherLog(_) => Self::Conflict(why.to_string()),
+            FollowError::AnotherLog(_) | FollowError::Ahead(_) => Self::Conflict(why.to_string()),
             FollowError::TooManyParked(_) => Self::Failed(why.to_string()),
         }
     }

@@ -13,7 +13,7 @@ use super::consent::Consent;
 use super::settings::OfflineFlags;
 use super::{Failure, hint, offline, output};
 use crate::config::Config;
-use crate::config::stores::ReadStore;
+use crate::config::stores::{LogStore, ReadStore};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,7 @@ Examples:
 
 A restored log is shorter than what was seen of it, and goes on differently. Under a new epoch,
 views and cursors of the future that was lost are recognised and refused. No node may run on the
-log meanwhile. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
+log meanwhile; on KurrentDB nothing keeps them from it, so stop them. Without --yes the plan is shown, nothing is changed, and the exit code is 4.")]
 pub struct EpochArguments {
     #[command(flatten)]
     consent: Consent,
@@ -82,7 +82,12 @@ fn plan(config: &Config, old: Epoch, head: Position) -> String {
         &behind,
     ]
     .map(str::to_owned);
-    let lines: Vec<_> = [log, epoch].into_iter().chain(views).chain(clients).collect();
+    let nodes = matches!(config.log, LogStore::KurrentDb(_)).then(|| {
+        "nodes    stop them all before: nothing keeps one that runs from going on in the old epoch"
+            .to_owned()
+    });
+    let lines = [log, epoch].into_iter().chain(nodes).chain(views).chain(clients);
+    let lines: Vec<_> = lines.collect();
     lines.join("\n")
 }
 

@@ -6,11 +6,10 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use holdfast_commands::ports::Ids as _;
-use holdfast_domain::ids::{Epoch, InvalidId};
+use holdfast_domain::ids::InvalidId;
 use holdfast_domain::log::{Feed, Pending, StreamId};
-use holdfast_eventlog::{KurrentLog, PostgresLogReader, SqliteLogReader};
-use holdfast_gateways::system::SystemIds;
+use holdfast_eventlog::{KurrentLogReader, PostgresLogReader, SqliteLogReader};
+use holdfast_projections::leases::{Lease, Leases as _};
 use holdfast_projections::ports::ReadStore as ReadPort;
 use holdfast_readmodel::postgres::migrations as postgres;
 use holdfast_readmodel::sqlite::migrations as sqlite;
@@ -101,10 +100,9 @@ pub async fn log(config: &Config) -> Result<Opened<dyn Feed>, Failure> {
             Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::KurrentDb(url) => {
-            let if_new = Epoch::from_uuid(SystemIds.fresh());
-            let opened = KurrentLog::open(url.expose(), if_new, &Handle::current());
-            let log = opened.map_err(|why| Failure::Usage(why.to_string()))?;
-            let port: Arc<dyn Feed> = Arc::<KurrentLog>::clone(&log);
+            let log = KurrentLogReader::open(url.expose(), &Handle::current()).await?;
+            let log = Arc::new(log);
+            let port: Arc<dyn Feed> = Arc::<KurrentLogReader>::clone(&log);
             Ok(Opened::new(port, async move { log.close().await }))
         }
         LogStore::Memory => Err(log_in_memory()),
@@ -143,6 +141,15 @@ pub async fn views(config: &Config) -> Result<Opened<dyn ReadPort>, Failure> {
             Err(Failure::Usage("read-url: views in memory end with their process".to_owned()))
         }
     }
+}
+
+/// The leases of the nodes that share the read models; none where only one process can have them.
+pub async fn leases(config: &Config) -> Result<Option<Vec<Lease>>, Failure> {
+    let ReadStore::Postgres(url) = &config.read else { return Ok(None) };
+    let views = PostgresReadStore::open(postgres_at(url)?).await?;
+    let standing = views.leases().list().await;
+    views.close().await;
+    Ok(Some(standing.map_err(|why| Failure::Unavailable(why.to_string()))?))
 }
 
 fn no_views(config: &Config, place: &str) -> Failure {

@@ -6,6 +6,7 @@ pub mod fill;
 pub mod filling;
 pub mod list;
 pub mod target;
+pub mod work;
 
 use clap::Subcommand;
 
@@ -15,7 +16,7 @@ use super::Failure;
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  holdfast projections list")]
 pub enum ProjectionsCommand {
-    /// Show every view, its generations and how far they are.
+    /// Show every view, its generations and how far they are, and which node does what.
     List(list::ListArguments),
     /// Fill a new generation of a view beside the one that is read.
     Rebuild(fill::FillArguments),

@@ -1,5 +1,6 @@
 //! What a node runs, when several share the work.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// What a node runs.
@@ -14,6 +15,15 @@ pub enum NodeRole {
 }
 
 impl NodeRole {
+    /// Its name in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Api => "api",
+            Self::Worker => "worker",
+        }
+    }
+
     /// Whether it serves the API.
     pub const fn serves(self) -> bool {
         match self {
@@ -35,11 +45,28 @@ impl FromStr for NodeRole {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self::All),
-            "api" => Ok(Self::Api),
-            "worker" => Ok(Self::Worker),
-            _ => Err("one of all, api, worker".to_owned()),
+        let known = [Self::All, Self::Api, Self::Worker];
+        let named = known.into_iter().find(|role| role.name() == text);
+        named.ok_or_else(|| "one of all, api, worker".to_owned())
+    }
+}
+
+/// As in the settings, also in what a node logs.
+impl fmt::Display for NodeRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_shown_as_it_is_set() {
+        for name in ["all", "api", "worker"] {
+            assert_eq!(name.parse::<NodeRole>().unwrap().to_string(), name);
         }
+        assert!("Worker".parse::<NodeRole>().is_err());
     }
 }

@@ -122,7 +122,8 @@ impl Sources {
 
 fn read_table(file: &str, text: &str) -> Result<BTreeMap<&'static str, String>, ConfigError> {
     let wrong = |why: String| ConfigError::File { file: file.to_owned(), why };
-    let table: toml::Table = text.parse().map_err(|why: toml::de::Error| wrong(why.to_string()))?;
+    let table: toml::Table =
+        text.parse().map_err(|why: toml::de::Error| wrong(place(text, &why)))?;
     let mut values = BTreeMap::new();
     for (key, value) in table {
         let setting = SETTINGS.iter().find(|setting| setting.key() == key).ok_or_else(|| {
@@ -134,6 +135,13 @@ fn read_table(file: &str, text: &str) -> Result<BTreeMap<&'static str, String>, 
         values.insert(setting.name, text);
     }
     Ok(values)
+}
+
+/// What is wrong in which line, without the line: a password may stand in it.
+fn place(text: &str, why: &toml::de::Error) -> String {
+    let before = why.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    format!("line {line}: {}", why.message())
 }
 
 fn plain_text(value: &toml::Value) -> Option<String> {
@@ -257,6 +265,13 @@ mod tests {
         {
             assert!(sources(wrong).resolve().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named_and_not_shown() {
+        let file = "role = \"all\"\nlog_url = \"postgres://me:hush@db/x\n";
+        let why = sources(file).resolve().unwrap_err().to_string();
+        assert!(why.contains("line 2: ") && !why.contains("hush"), "{why}");
     }
 
     #[test]

@@ -32,17 +32,31 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// An address as it may be shown: without who enters and the password.
+/// An address as it may be shown: without who enters, the password, and options that hold a secret.
+/// Everything up to the last `@` goes, however the address is to be read: a password that is not
+/// escaped must not be shown where it does not belong.
 pub fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    match authority.rsplit_once('@') {
-        Some((secret, _)) => {
-            let after = rest.strip_prefix(secret).unwrap_or_default();
-            format!("{scheme}://***{after}")
-        }
-        None => text.to_owned(),
-    }
+    let is_path = text.starts_with("sqlite:") || !text.contains(':');
+    let start = text.find("://").map(|at| at.saturating_add(3));
+    let start = start.or_else(|| text.find(':').map(|at| at.saturating_add(1)));
+    let (scheme, rest) = text.split_at(start.unwrap_or_default());
+    let (rest, options) = rest.split_at(rest.rfind('?').unwrap_or(rest.len()));
+    let shown = match (rest.rsplit_once('@'), options.rsplit_once('@')) {
+        _ if is_path => return text.to_owned(),
+        (_, Some((_, after))) => return format!("{scheme}***@{after}"),
+        (Some((_, after)), None) => format!("{scheme}***@{after}"),
+        (None, None) => format!("{scheme}{rest}"),
+    };
+    let options: Vec<String> = options.split('&').map(masked_option).collect();
+    format!("{shown}{}", options.join("&"))
+}
+
+/// `password=secret` without the secret.
+fn masked_option(option: &str) -> String {
+    let Some((name, _)) = option.split_once('=') else { return option.to_owned() };
+    let named = name.to_lowercase();
+    let secret = ["pass", "pwd", "secret", "token"].iter().any(|word| named.contains(word));
+    if secret { format!("{name}=***") } else { option.to_owned() }
 }
 
 /// The event log.
@@ -215,6 +229,18 @@ mod tests {
                 "postgres://***@db:1/x?sslmode=disable",
             ),
             ("redis://:sec@ret@h", "redis://***@h"),
+            ("postgres://me:12/secret@db/x", "postgres://***@db/x"),
+            ("postgres://me:12?secret@db/x", "postgres://***@db/x"),
+            ("postgres://me:12#secret@db/x?a=b", "postgres://***@db/x?a=b"),
+            ("postgres://me:a@b?secret@db/x?a=b", "postgres://***@db/x?a=b"),
+            (
+                "postgres://db/x?password=secret&sslmode=disable",
+                "postgres://db/x?password=***&sslmode=disable",
+            ),
+            ("postgres://me:secret@db/x?sslPassword=secret", "postgres://***@db/x?sslPassword=***"),
+            ("postgres:/me:secret@db", "postgres:***@db"),
+            ("me:secret@db", "me:***@db"),
+            ("/data/a@b", "/data/a@b"),
             ("sqlite:a@b", "sqlite:a@b"),
             ("kurrentdb://h?tls=false", "kurrentdb://h?tls=false"),
         ] {

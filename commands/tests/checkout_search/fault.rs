@@ -45,6 +45,10 @@ pub(crate) enum Fault {
     QuoteForgotten,
     /// An offer of terms can be taken up for ever.
     QuoteNeverLapses,
+    /// No process lets go of a seat that a decision left.
+    SeatLeft,
+    /// Streams are written as they were decided, wherever the seat stands among them.
+    AsDecided,
 }
 
 /// A fact as it gets into the log under a fault; none when it does not.
@@ -53,11 +57,8 @@ pub(crate) fn altered(fault: Fault, use_case: &str, event: Event) -> Option<Even
         Fault::NoPin | Fault::ConfirmAnyway => {
             matches!(event, Event::Calendar(CalendarEvent::HoldPinned { .. }))
         }
-        Fault::SeatKept => matches!(
-            event,
-            Event::Calendar(CalendarEvent::HoldReleased { .. })
-                | Event::Session(SessionEvent::SeatsReleased { .. })
-        ),
+        Fault::SeatKept => is_release(&event),
+        Fault::SeatLeft => use_case != "cancel" && is_release(&event),
         Fault::CallWithoutIntent => is_promise(&event),
         Fault::IntentLost | Fault::PromiseForgotten => use_case == "cancel" && is_promise(&event),
         Fault::PartyTakesOne => return Some(with_one_seat(event)),
@@ -70,9 +71,18 @@ pub(crate) fn altered(fault: Fault, use_case: &str, event: Event) -> Option<Even
         | Fault::PendingDoesNotCount
         | Fault::RefusedIsReturned
         | Fault::QuoteForgotten
-        | Fault::QuoteNeverLapses => false,
+        | Fault::QuoteNeverLapses
+        | Fault::AsDecided => false,
     };
     (!lost).then_some(event)
+}
+
+const fn is_release(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Calendar(CalendarEvent::HoldReleased { .. })
+            | Event::Session(SessionEvent::SeatsReleased { .. })
+    )
 }
 
 fn is_promise(event: &Event) -> bool {

@@ -23,7 +23,20 @@ pub(crate) fn marks(node: &Node) -> Vec<&'static str> {
     if people == node.setting.capacity() {
         marks.push("full");
     }
+    if left_behind(node) {
+        marks.push("a seat left behind");
+    }
     marks
+}
+
+/// Whether a claim stands whose paper is over.
+fn left_behind(node: &Node) -> bool {
+    (0..node.customers.len()).any(|customer| {
+        let over = node.paper(customer).is_some_and(|paper| {
+            matches!(paper.stage, Paperwork::Abandoned { .. } | Paperwork::Cancelled { .. })
+        });
+        over && node.claim(customer).is_some()
+    })
 }
 
 /// Names of what is so.

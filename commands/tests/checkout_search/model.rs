@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use holdfast_commands::about::About;
+use holdfast_commands::decision::in_order;
 use holdfast_commands::ports::Presenter;
 use holdfast_commands::refusal::Refusal;
 use holdfast_commands::request::Request;
@@ -79,6 +80,10 @@ pub(crate) struct Node {
     pub(crate) now: Timestamp,
     /// A promise that the last move broke.
     pub(crate) complaint: Option<String>,
+    /// Whether the seat's stream moves on during the next decision that writes to it last.
+    pub(crate) overtaking: bool,
+    /// How often that has happened.
+    pub(crate) overtaken: u8,
 }
 
 #[derive(Debug)]
@@ -149,7 +154,7 @@ impl Node {
     /// a refusal the node is of no more use.
     pub(crate) fn decide(&mut self, use_case: &dyn UseCase) -> Result<Outcome, Refusal> {
         let (fault, name) = (self.fault, use_case.name());
-        let truth = (fault != Fault::None).then(|| self.states.clone());
+        let truth = (fault != Fault::None || self.overtaking).then(|| self.states.clone());
         let mut states = believed(fault, name, std::mem::take(&mut self.states));
         let presenter: Arc<dyn Presenter> = Arc::new(Blind);
         let mut world = World::new(&mut states, self.now, &presenter);
@@ -157,9 +162,28 @@ impl Node {
         let journal = world.into_journal();
         self.states = match truth {
             None => states,
-            Some(truth) => written(truth, fault, name, journal),
+            Some(truth) => {
+                let writes = self.writes(&journal);
+                written(truth, fault, name, writes)
+            }
         };
         Ok(outcome)
+    }
+
+    /// The facts per stream as they are written, up to where the seat's stream has moved on. The
+    /// other streams speak of one booking alone and wait for nobody else.
+    fn writes(&mut self, journal: &[(StreamId, Event)]) -> Vec<(StreamId, Vec<Event>)> {
+        let mut writes = in_order(journal);
+        if self.fault == Fault::AsDecided {
+            writes.sort_by_key(|(stream, _)| journal.iter().position(|(of, _)| of == stream));
+        }
+        let seat = self.setting.authority().stream();
+        let at = writes.iter().position(|(stream, _)| *stream == seat);
+        if let Some(at) = at.filter(|at| self.overtaking && *at > 0) {
+            writes.truncate(at);
+            (self.overtaking, self.overtaken) = (false, self.overtaken + 1);
+        }
+        writes
     }
 
     pub(crate) fn paper(&self, customer: usize) -> Option<&Paper> {
@@ -227,7 +251,7 @@ impl Node {
             }
             .unwrap();
         }
-        write!(digest, "{:?}{}", self.customers, self.now).unwrap();
+        write!(digest, "{:?}{}{}", self.customers, self.now, self.overtaken).unwrap();
         digest.0.finish()
     }
 }
@@ -237,9 +261,12 @@ fn written(
     mut states: States,
     fault: Fault,
     use_case: &str,
-    journal: Vec<(StreamId, Event)>,
+    writes: Vec<(StreamId, Vec<Event>)>,
 ) -> States {
-    for (stream, event) in journal {
+    let facts = writes
+        .into_iter()
+        .flat_map(|(stream, facts)| facts.into_iter().map(move |fact| (stream, fact)));
+    for (stream, event) in facts {
         let Some(event) = altered(fault, use_case, event) else { continue };
         let known = states.entry(stream).or_insert_with(|| Known::absent(stream));
         known.state = known.state.clone().evolve(&event);

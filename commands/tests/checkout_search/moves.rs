@@ -25,6 +25,25 @@ pub(crate) struct Move {
 
 /// Everything that can happen next.
 pub(crate) fn moves(node: &Node) -> Vec<Move> {
+    let mut next = undisturbed(node);
+    if node.overtaken < node.setting.overtaken {
+        next.extend(overtaken(node));
+    }
+    next
+}
+
+/// The same, each broken off where the seat's stream has moved on. What writes to it first, or not
+/// at all, is not disturbed by that.
+fn overtaken(node: &Node) -> impl Iterator<Item = Move> {
+    let disturbed = Node { overtaking: true, ..node.clone() };
+    let broken_off = |it: &Move| !it.after.overtaking;
+    undisturbed(&disturbed).into_iter().filter(broken_off).map(|it| Move {
+        label: format!("{}, and the seat's stream moves on in between", it.label),
+        ..it
+    })
+}
+
+fn undisturbed(node: &Node) -> Vec<Move> {
     let mut next = Vec::new();
     for customer in 0..node.customers.len() {
         match node.paper(customer) {

@@ -1,7 +1,7 @@
 //! What must never be, and what must not be when nothing more will happen of itself.
 
 use holdfast_domain::booking::hold::Phase;
-use holdfast_domain::booking::reservation::{CancelledBy, Stage as Paperwork};
+use holdfast_domain::booking::reservation::{CancelledBy, Paper, Stage as Paperwork};
 use holdfast_domain::payment::{Account, RefundReason, Stage};
 
 use crate::model::Node;
@@ -10,7 +10,9 @@ use crate::model::Node;
 pub(crate) fn bad(node: &Node) -> Option<String> {
     let wrong = (0..node.customers.len())
         .find_map(|customer| money_moved(node, customer).or_else(|| seat_sold(node, customer)));
-    node.complaint.clone().or(wrong).or_else(|| overbooked(node)).or_else(|| sold_to_nobody(node))
+    let whole = node.setting.overtaken == 0;
+    let kept = || whole.then(|| sold_to_nobody(node)).flatten();
+    node.complaint.clone().or(wrong).or_else(|| overbooked(node)).or_else(kept)
 }
 
 fn money_moved(node: &Node, customer: usize) -> Option<String> {
@@ -65,7 +67,8 @@ fn overbooked(node: &Node) -> Option<String> {
     (people > node.setting.capacity()).then(|| format!("{people} people were let in"))
 }
 
-/// A seat that is sold stands on the paper of somebody who has a right to it.
+/// A seat that is sold stands on the paper of somebody who has a right to it: always, where a
+/// decision is written whole, and otherwise once its process has looked.
 fn sold_to_nobody(node: &Node) -> Option<String> {
     let mut firm = node.claims().into_iter().filter(|(_, claim)| claim.phase == Phase::Firm);
     let owned = |hold| {
@@ -77,6 +80,27 @@ fn sold_to_nobody(node: &Node) -> Option<String> {
 
 /// What must not be when nothing more will happen of itself.
 pub(crate) fn bad_at_rest(node: &Node) -> Option<String> {
+    sold_to_nobody(node).or_else(|| held_for_nobody(node)).or_else(|| of_a_customer_at_rest(node))
+}
+
+/// A seat that is kept from others stands on a paper that still wants it.
+fn held_for_nobody(node: &Node) -> Option<String> {
+    let wanted = |hold| {
+        let mut papers = (0..node.customers.len()).filter_map(|customer| node.paper(customer));
+        papers.any(|it| it.hold == hold && !is_over(it))
+    };
+    let left = node.claims().into_iter().find(|(hold, _)| !wanted(*hold));
+    left.map(|(hold, _)| format!("{hold} is held for nobody"))
+}
+
+const fn is_over(paper: &Paper) -> bool {
+    matches!(
+        paper.stage,
+        Paperwork::Expired | Paperwork::Abandoned { .. } | Paperwork::Cancelled { .. }
+    )
+}
+
+fn of_a_customer_at_rest(node: &Node) -> Option<String> {
     (0..node.customers.len()).find_map(|customer| {
         kept_for_nothing(node, customer)
             .or_else(|| unfinished(node, customer))

@@ -76,6 +76,9 @@ pub(crate) struct Setting {
     pub(crate) instants: Vec<Timestamp>,
     /// Whether it begins when the first customer has paid.
     pub(crate) paid: bool,
+    /// How often the stream that decides about seats moves on, for somebody else's sake, before
+    /// what a decision says about a seat is written, on a log that writes one stream after another.
+    pub(crate) overtaken: u8,
 }
 
 impl Setting {
@@ -118,6 +121,7 @@ pub(crate) fn one_seat() -> Setting {
         customers: vec![first, Habits::SMOOTH],
         instants: vec![],
         paid: false,
+        overtaken: 0,
     }
 }
 
@@ -137,6 +141,7 @@ pub(crate) fn paid_class() -> Setting {
         customers: vec![hard, Habits { party: 2, ..fickle }, person],
         instants: vec![after(starts.minus(minutes(20))), starts],
         paid: false,
+        overtaken: 0,
     }
 }
 
@@ -153,6 +158,7 @@ pub(crate) fn free_class() -> Setting {
         customers: vec![pair, pair, person],
         instants: vec![starts.minus(minutes(1)), starts, after(starts), starts.plus(minutes(60))],
         paid: false,
+        overtaken: 0,
     }
 }
 
@@ -189,6 +195,25 @@ pub(crate) fn quotes() -> Setting {
     Setting { instants, ..paid_seat(customer) }
 }
 
+/// One seat and two who want it, on a log that writes one stream after another: a payment whose
+/// answer is lost, cancellations and gifts of seats that break off in the middle.
+pub(crate) fn overtaken_seat() -> Setting {
+    let by = &[CancelledBy::Customer];
+    let first = Habits { losses: 1, cancelled_by: by, ..Habits::SMOOTH };
+    let second = Habits { cancelled_by: by, ..Habits::SMOOTH };
+    Setting { customers: vec![first, second], overtaken: 1, ..one_seat() }
+}
+
+/// A class that costs nothing, on such a log.
+pub(crate) fn overtaken_class() -> Setting {
+    Setting { overtaken: 1, ..free_class() }
+}
+
+/// Refunds on such a log.
+pub(crate) fn overtaken_refunds() -> Setting {
+    Setting { overtaken: 1, ..refunds() }
+}
+
 fn paid_seat(customer: Habits) -> Setting {
     Setting {
         place: Place::Slot,
@@ -197,6 +222,7 @@ fn paid_seat(customer: Habits) -> Setting {
         customers: vec![customer],
         instants: vec![],
         paid: true,
+        overtaken: 0,
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) fn start(setting: Setting, fault: Fault) -> Node {
         customers,
         now: morning(),
         complaint: None,
+        overtaking: false,
+        overtaken: 0,
     };
     put_up(&mut node, place);
     if paid {

@@ -3,6 +3,7 @@
 //! | payment | reservation | seat | step |
 //! | --- | --- | --- | --- |
 //! | nothing in flight | held | deadline passed | expire seat and paper |
+//! | nothing in flight | expired, given up, called off | not let go | let the seat go |
 //! | confirming, the caller's | payment in flight | pinned | capture |
 //! | confirming or unknown, due | any | live | capture again, or read |
 //! | confirming or unknown, due | any | gone | read for the last time: nothing is captured any more |
@@ -14,6 +15,9 @@
 //! | captured, not returned | expired, given up | gone | take a fresh seat and reinstate, or return the money |
 //!
 //! Money that comes late has exactly two ends: the seat is taken again, or the money is returned.
+//!
+//! A log that writes one stream after the other can hold the end of a paper without the end of its
+//! claim: the seat's stream moved on in between, and what was decided about it was not written.
 
 use crate::booking::hold::ClaimCommand;
 use crate::booking::inventory::Wanted;
@@ -32,6 +36,9 @@ use crate::time::Timestamp;
 
 /// The next step towards a sold seat or returned money.
 pub fn next(situation: &Situation<'_>) -> Step {
+    if let Some(step) = left_behind(situation) {
+        return step;
+    }
     let Some((order, account)) = situation.payment else { return without_payment(situation) };
     match &account.stage {
         Stage::Open { declined } => nothing_in_flight(situation, declined.as_deref()),
@@ -42,6 +49,22 @@ pub fn next(situation: &Situation<'_>) -> Step {
         Stage::Captured { .. } => captured(situation, order, account),
         Stage::Review { .. } => lapse(situation),
     }
+}
+
+/// Lets go of a seat that the end of its paper should have let go. The claim is named, so that
+/// whoever has the seat by now keeps it. While the provider of payments is asked the claim stays: it
+/// says for how long an answer may still come.
+fn left_behind(situation: &Situation<'_>) -> Option<Step> {
+    match situation.paper.stage {
+        Paperwork::Expired | Paperwork::Abandoned { .. } | Paperwork::Cancelled { .. } => {}
+        Paperwork::Held | Paperwork::PaymentInFlight | Paperwork::Confirmed { .. } => return None,
+    }
+    if situation.payment.is_some_and(|(_, account)| account.open_attempt().is_some()) {
+        return None;
+    }
+    let seat = situation.inventory.judge(situation.paper.hold, ClaimCommand::Release).ok()?;
+    let authority = situation.paper.booking.authority.stream();
+    Some(Step::Record(seat.into_iter().map(|fact| (authority, fact)).collect()))
 }
 
 fn without_payment(situation: &Situation<'_>) -> Step {

@@ -9,26 +9,14 @@ CREATE TABLE log_meta (
 
 INSERT INTO log_meta (epoch) VALUES (gen_random_uuid());
 
--- Where the log ends. Whoever writes locks this row first and holds it to its commit, so the order
--- of positions is the order of commits, and a sequence, which is neither, is not needed. The row is
--- rewritten by each commit: most of its page is kept free for that.
-CREATE TABLE log_tail (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    position bigint  NOT NULL CHECK (position BETWEEN 0 AND 9007199254740991),
-    batch    bigint  NOT NULL CHECK (batch >= 0),
-    hash     bytea   NOT NULL CHECK (octet_length(hash) = 32)
-) WITH (fillfactor = 10);
-
-INSERT INTO log_tail (position, batch, hash) VALUES (0, 0, decode(repeat('00', 32), 'hex'));
-
--- The head of each stream: what the next append is judged against. A stream's number is the position
--- of its first event, which no other stream has.
+-- The name of each stream. Its number is the position of its first event, which no other stream has.
+-- Where a stream ends, its last event says: a row that each append rewrites would leave a version for
+-- each as long as anybody, a back-up perhaps, has an older snapshot open, and every append would walk
+-- past them.
 CREATE TABLE stream (
-    id       bigint PRIMARY KEY,
-    name     text   COLLATE "C" NOT NULL UNIQUE,
-    revision bigint NOT NULL CHECK (revision >= 0),
-    hash     bytea  NOT NULL CHECK (octet_length(hash) = 32)
-) WITH (fillfactor = 85);
+    id   bigint PRIMARY KEY,
+    name text   COLLATE "C" NOT NULL UNIQUE
+);
 
 -- No foreign key to the stream: it would be looked up for each row, and only `log_append` writes.
 CREATE TABLE event (
@@ -46,7 +34,7 @@ CREATE TABLE event (
     UNIQUE (stream, revision)
 );
 
--- One row per commit: the global chain.
+-- One row per commit: the global chain, and, in the last one, where the log ends.
 CREATE TABLE batch (
     number bigint PRIMARY KEY CHECK (number >= 1),
     first  bigint NOT NULL,
@@ -65,6 +53,25 @@ CREATE TABLE command (
     body           bytea    NOT NULL
 );
 
+CREATE TYPE log_tail AS (position bigint, batch bigint, hash bytea);
+
+-- Where the log ends. Whoever writes takes this log's lock first and holds it to its commit, so the
+-- order of positions is the order of commits, and a sequence, which is neither, is not needed. The lock
+-- has a number that says what it is, and the schema, which says of which log.
+CREATE FUNCTION log_take_tail() RETURNS log_tail LANGUAGE plpgsql AS $$
+DECLARE
+    tail log_tail;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1819238757, current_schema()::regnamespace::oid::int);
+    -- By a statement of its own: it sees what was committed before the lock was granted.
+    SELECT last, number, hash INTO tail FROM batch ORDER BY number DESC LIMIT 1;
+    IF NOT FOUND THEN
+        tail := (0, 0, decode(repeat('00', 32), 'hex'));
+    END IF;
+    RETURN tail;
+END
+$$;
+
 -- Facts are only ever added. These stop a mistake, not an attacker: against him stand the hashes.
 CREATE FUNCTION log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -74,6 +81,8 @@ $$;
 
 CREATE TRIGGER event_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event
     FOR EACH STATEMENT EXECUTE FUNCTION log_is_append_only();
+CREATE TRIGGER stream_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stream
+    FOR EACH STATEMENT EXECUTE FUNCTION log_is_append_only();
 CREATE TRIGGER batch_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON batch
     FOR EACH STATEMENT EXECUTE FUNCTION log_is_append_only();
 
@@ -81,8 +90,8 @@ CREATE TRIGGER batch_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON batch
 -- was answered; answers the tail after it. Otherwise it writes nothing and answers null: the writer
 -- has to look.
 --
--- streams:  what is believed to be there (null: nothing), what will be there (null: it is only
---           guarded), and which of the commit's events is its first
+-- streams:  what is believed to be there (null: nothing), and which of the commit's events is its
+--           first (null: it is only guarded)
 -- events:   each with the number of its stream in the lists above, and where its append ends,
 --           counted from the tail
 -- commands: the answers to remember, each with the place that it answers, counted from the tail
@@ -91,7 +100,7 @@ CREATE TRIGGER batch_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON batch
 -- takes a snapshot of its own (READ COMMITTED).
 CREATE FUNCTION log_append(
     stream_names text[], stream_revisions_before bigint[], stream_hashes_before bytea[],
-    stream_revisions_after bigint[], stream_hashes_after bytea[], stream_first_events integer[],
+    stream_first_events integer[],
     event_streams integer[], event_revisions bigint[], event_append_ends integer[],
     event_accepted_at_us bigint[], event_ids uuid[], event_schemas integer[], event_names text[],
     event_metadata bytea[], event_payloads bytea[], event_hashes bytea[],
@@ -105,15 +114,18 @@ DECLARE
     numbers    bigint[];
     as_believed boolean;
 BEGIN
-    SELECT * INTO STRICT tail FROM log_tail FOR UPDATE;
+    tail := log_take_tail();
 
     SELECT array_agg(coalesce(s.id, tail.position + b.first_event) ORDER BY b.place),
-           coalesce(bool_and(s.revision IS NOT DISTINCT FROM b.revision
-                             AND s.hash IS NOT DISTINCT FROM b.hash), true)
+           coalesce(bool_and(h.revision IS NOT DISTINCT FROM b.revision
+                             AND h.hash IS NOT DISTINCT FROM b.hash), true)
       INTO STRICT numbers, as_believed
       FROM unnest(stream_names, stream_revisions_before, stream_hashes_before, stream_first_events)
            WITH ORDINALITY AS b (name, revision, hash, first_event, place)
-      LEFT JOIN stream s ON s.name = b.name;
+      LEFT JOIN stream s ON s.name = b.name
+      LEFT JOIN LATERAL (
+          SELECT e.revision, e.hash FROM event e WHERE e.stream = s.id ORDER BY e.revision DESC LIMIT 1
+      ) h ON true;
     IF NOT as_believed OR EXISTS (
         SELECT FROM unnest(command_ids) AS a (id) JOIN command c ON c.id = a.id
     ) THEN
@@ -121,19 +133,11 @@ BEGIN
     END IF;
 
     IF events > 0 THEN
-        INSERT INTO stream (id, name, revision, hash)
-        SELECT numbers[b.place], b.name, b.after, b.hash
-          FROM unnest(stream_names, stream_revisions_before, stream_revisions_after,
-                      stream_hashes_after)
-               WITH ORDINALITY AS b (name, before, after, hash, place)
-         WHERE b.before IS NULL AND b.after IS NOT NULL;
-
-        IF array_remove(stream_revisions_before, NULL) <> '{}' THEN
-            UPDATE stream s SET revision = b.after, hash = b.hash
-              FROM unnest(numbers, stream_revisions_before, stream_revisions_after,
-                          stream_hashes_after) AS b (id, before, after, hash)
-             WHERE s.id = b.id AND b.before IS NOT NULL AND b.after IS NOT NULL;
-        END IF;
+        INSERT INTO stream (id, name)
+        SELECT numbers[b.place], b.name
+          FROM unnest(stream_names, stream_revisions_before, stream_first_events)
+               WITH ORDINALITY AS b (name, before, first_event, place)
+         WHERE b.before IS NULL AND b.first_event IS NOT NULL;
 
         INSERT INTO event (position, stream, revision, append_end, accepted_at_us, event_id, schema,
                            name, metadata, payload, hash)
@@ -167,7 +171,6 @@ BEGIN
         VALUES (tail.batch + 1, tail.position + 1, tail.position + events, tail.hash);
         tail.batch := tail.batch + 1;
         tail.position := tail.position + events;
-        UPDATE log_tail SET position = tail.position, batch = tail.batch, hash = tail.hash;
     END IF;
     RETURN tail;
 END

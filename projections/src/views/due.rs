@@ -3,6 +3,11 @@
 //! paper and its money. Events about a claim name only the claim, which is why it has a document of
 //! its own; both name their reservation. A document is there exactly while something is due.
 //!
+//! When a paper ends, its claim has to end too, and is due until it does. On a log that writes one
+//! stream after the other that can be never, without a process. Which claim that is follows from the
+//! reservation's id, and from whether the paper was reinstated: until it is called off, a document
+//! that is in no list remembers that.
+//!
 //! Deliberately not here: what is to be done. The process judges by the streams.
 
 use std::collections::BTreeMap;
@@ -22,6 +27,9 @@ use super::{calendar, sessions};
 use crate::document::{Document, Documents, FoldError, Indexes, Key};
 use crate::projector::{Announcement, Projector};
 
+/// When a document is due that only remembers something.
+const NEVER: Timestamp = Timestamp::MAX;
+
 /// The name of the view.
 pub const DUE: &str = "due";
 
@@ -36,6 +44,8 @@ pub struct DueDocument {
     open: BTreeMap<Deadline, Timestamp>,
     /// Whether the paper waits for a payment.
     in_flight: bool,
+    /// Whether the paper stands on its second claim.
+    reinstated: bool,
 }
 
 /// What a deadline is about.
@@ -46,6 +56,8 @@ enum Deadline {
     Hold,
     /// The pin holds nothing any more.
     Pin,
+    /// The paper is over, and the claim is not.
+    Left,
     /// The provider of payments is to be asked, or asked again.
     Capture,
     /// The money is there, and the booking does not say so yet.
@@ -63,6 +75,7 @@ impl From<Deadline> for String {
         match deadline {
             Deadline::Hold => "hold".to_owned(),
             Deadline::Pin => "pin".to_owned(),
+            Deadline::Left => "left".to_owned(),
             Deadline::Capture => "capture".to_owned(),
             Deadline::Captured => "captured".to_owned(),
             Deadline::Declined => "declined".to_owned(),
@@ -78,6 +91,7 @@ impl TryFrom<String> for Deadline {
         match text.as_str() {
             "hold" => Ok(Self::Hold),
             "pin" => Ok(Self::Pin),
+            "left" => Ok(Self::Left),
             "capture" => Ok(Self::Capture),
             "captured" => Ok(Self::Captured),
             "declined" => Ok(Self::Declined),
@@ -112,13 +126,54 @@ fn key_of(event: &Recorded) -> Option<Key> {
     }
 }
 
+/// The claims that a paper can have stood on, the first one and the one it was reinstated with,
+/// when this event ends it.
+fn claims_over(event: &Recorded) -> Option<[HoldId; 2]> {
+    let Event::Reservation(fact) = &event.event else { return None };
+    match fact {
+        ReservationEvent::Abandoned { .. } | ReservationEvent::Cancelled { .. } => {
+            let id = ReservationId::from_uuid(event.stream.id());
+            Some([HoldId::derive(id, 0), HoldId::derive(id, 1)])
+        }
+        // The process lets the seat go before it says so.
+        ReservationEvent::Expired {}
+        | ReservationEvent::Requested { .. }
+        | ReservationEvent::PaymentStarted { .. }
+        | ReservationEvent::PaymentFailed { .. }
+        | ReservationEvent::Confirmed { .. }
+        | ReservationEvent::CancellationQuoted { .. }
+        | ReservationEvent::Reinstated { .. } => None,
+    }
+}
+
+/// Notes that a claim is left whose paper is over. A sold one stands until it is released, which
+/// nobody does before; one that was only held can be gone already, and then has no document.
+fn leave(
+    documents: &mut Documents,
+    [first, second]: [HoldId; 2],
+    paper: &DueDocument,
+    fact: &ReservationEvent,
+    now: Timestamp,
+) -> Result<(), FoldError> {
+    let key = hold_key(if paper.reinstated { second } else { first });
+    let sold = matches!(fact, ReservationEvent::Cancelled { .. });
+    let known: Option<DueDocument> = documents.find(&key)?;
+    let left = known.or_else(|| sold.then(|| DueDocument::of(paper.reservation_id)));
+    let left = left.and_then(|mut claim| {
+        claim.open(Deadline::Left, now);
+        claim.judged()
+    });
+    documents.set(&key, left.map(|claim| Document::of(&claim)).transpose()?);
+    Ok(())
+}
+
 impl Projector for DueView {
     fn name(&self) -> &'static str {
         DUE
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn lane(&self) -> u16 {
@@ -126,7 +181,8 @@ impl Projector for DueView {
     }
 
     fn keys(&self, event: &Recorded) -> Vec<Key> {
-        key_of(event).into_iter().collect()
+        let claims = claims_over(event).into_iter().flatten().map(hold_key);
+        key_of(event).into_iter().chain(claims).collect()
     }
 
     fn fold(&self, event: &Recorded, documents: &mut Documents) -> Result<(), FoldError> {
@@ -139,6 +195,9 @@ impl Projector for DueView {
             Event::Reservation(fact) => {
                 let id = ReservationId::from_uuid(event.stream.id());
                 let mut due = known.unwrap_or(DueDocument::of(id));
+                if let Some(claims) = claims_over(event) {
+                    leave(documents, claims, &due, fact, now)?;
+                }
                 due.paper(fact, now);
                 Some(due)
             }
@@ -155,7 +214,8 @@ impl Projector for DueView {
     }
 
     fn indexes(&self, _key: &Key, document: &Document) -> Result<Indexes, FoldError> {
-        Ok(Indexes::at(document.read::<DueDocument>()?.due_at))
+        let due_at = document.read::<DueDocument>()?.due_at;
+        Ok(if due_at == NEVER { Indexes::default() } else { Indexes::at(due_at) })
     }
 
     fn announce(
@@ -225,7 +285,13 @@ fn claim(known: Option<DueDocument>, fact: &Claim) -> Option<DueDocument> {
 
 impl DueDocument {
     const fn of(reservation_id: ReservationId) -> Self {
-        Self { reservation_id, due_at: Timestamp::MAX, open: BTreeMap::new(), in_flight: false }
+        Self {
+            reservation_id,
+            due_at: NEVER,
+            open: BTreeMap::new(),
+            in_flight: false,
+            reinstated: false,
+        }
     }
 
     fn open(&mut self, deadline: Deadline, at: Timestamp) {
@@ -242,14 +308,15 @@ impl DueDocument {
         }
     }
 
-    /// The earliest deadline that counts; none at all when nothing is due. While a claim is pinned,
+    /// The earliest deadline that counts; none at all when nothing is due or remembered. While a claim is pinned,
     /// or the provider of payments is being asked, the hold's own deadline does not count.
     fn judged(mut self) -> Option<Self> {
         let suspended =
             self.open.contains_key(&Deadline::Pin) || self.open.contains_key(&Deadline::Capture);
         let counting =
             self.open.iter().filter(|(deadline, _)| !(suspended && **deadline == Deadline::Hold));
-        self.due_at = counting.map(|(_, at)| *at).min()?;
+        let first = counting.map(|(_, at)| *at).min();
+        self.due_at = first.or(self.reinstated.then_some(NEVER))?;
         Some(self)
     }
 
@@ -272,11 +339,13 @@ impl DueDocument {
                 self.close_all(&[Deadline::Hold, Deadline::Declined]);
             }
             ReservationEvent::Cancelled { refund, .. } => {
+                self.reinstated = false;
                 if !refund.amount.is_zero() {
                     self.open(Deadline::Owed, now);
                 }
             }
-            ReservationEvent::CancellationQuoted { .. } | ReservationEvent::Reinstated { .. } => {}
+            ReservationEvent::Reinstated { .. } => self.reinstated = true,
+            ReservationEvent::CancellationQuoted { .. } => {}
         }
     }
 

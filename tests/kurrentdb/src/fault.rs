@@ -1,10 +1,14 @@
 //! What goes wrong, and when: faults are planned for appends by their number from now on.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tonic::{Code, Status};
+
+use crate::service::refused;
 
 /// What happens to an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,12 @@ pub enum Fault {
     Resigns,
     /// The node says that it is not available.
     Unavailable,
+    /// The node says that the write has waited too long; it takes no effect.
+    TimesOutBefore,
+    /// The node says that the write has waited too long; it takes effect all the same.
+    TimesOutAfter,
+    /// The node says that the client may not write.
+    Denied,
     /// The answer comes late.
     Slow(Duration),
     /// The node dies before it takes effect, and takes no connection until it is started again.
@@ -30,6 +40,7 @@ pub enum Fault {
 pub(crate) struct Faults {
     planned: Mutex<Plan>,
     paused: watch::Sender<bool>,
+    reads_denied: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +51,8 @@ struct Plan {
 
 impl Faults {
     pub(crate) fn new() -> Self {
-        Self { planned: Mutex::default(), paused: watch::Sender::new(false) }
+        let (paused, reads_denied) = (watch::Sender::new(false), AtomicBool::new(false));
+        Self { planned: Mutex::default(), paused, reads_denied }
     }
 
     /// Counts an append, and says what happens to it.
@@ -65,6 +77,15 @@ impl Faults {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner).at.len()
     }
 
+    pub(crate) fn deny_reads(&self, denied: bool) {
+        self.reads_denied.store(denied, Ordering::SeqCst);
+    }
+
+    /// Refuses a read while reads are denied.
+    pub(crate) fn may_read(&self) -> Result<(), Status> {
+        if self.reads_denied.load(Ordering::SeqCst) { Err(denied()) } else { Ok(()) }
+    }
+
     pub(crate) fn pause(&self, paused: bool) {
         self.paused.send_replace(paused);
     }
@@ -75,4 +96,9 @@ impl Faults {
         // The sender lives as long as the faults that are borrowed here.
         let _closed = paused.wait_for(|paused| !paused).await;
     }
+}
+
+/// The refusal of somebody who may not.
+pub(crate) fn denied() -> Status {
+    refused(Code::PermissionDenied, "access-denied", &[])
 }

@@ -158,6 +158,11 @@ impl Double {
         self.shared.faults.pause(false);
     }
 
+    /// Has every read from now on refused, or answered again.
+    pub fn deny_reads(&self, denied: bool) {
+        self.shared.faults.deny_reads(denied);
+    }
+
     /// Has every append from now on acknowledged and not kept, or kept again.
     pub fn forget_appends(&self, forgets: bool) {
         self.shared.database().forgets = forgets;

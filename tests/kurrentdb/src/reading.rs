@@ -32,6 +32,7 @@ impl Service {
         let (metadata, _, request) = request.into_parts();
         self.shared.faults.unless_paused().await;
         self.led(&metadata, false)?;
+        self.shared.faults.may_read()?;
         let options = request.options.ok_or_else(|| Status::invalid_argument("no options"))?;
         let sieve = Sieve::of(&options)?;
         let most = match options.count {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::database::{Expect, New, Refused, Stands};
-use crate::fault::Fault;
+use crate::fault::{Fault, denied};
 use crate::service::{Service, refused, refused_saying};
 use crate::wire::write::{
     AppendContent, AppendReq, AppendResp, AppendResult, Expected, Proposed, RemoveReq, RemoveResp,
@@ -41,7 +41,7 @@ impl Service {
             self.shared.end.send_replace(database.end());
             result
         };
-        self.fail_after(fault).await;
+        self.fail_after(fault).await?;
         answer(&stream, expect, result).map(Response::new)
     }
 
@@ -60,23 +60,37 @@ impl Service {
                 self.led(&tonic::metadata::MetadataMap::new(), true)
             }
             Some(Fault::Unavailable) => Err(Status::unavailable("the node is not ready")),
-            Some(Fault::CutAfter | Fault::DiesAfter | Fault::Slow(_)) | None => Ok(()),
+            Some(Fault::TimesOutBefore) => Err(timed_out()),
+            Some(Fault::Denied) => Err(denied()),
+            Some(Fault::CutAfter | Fault::DiesAfter | Fault::TimesOutAfter | Fault::Slow(_))
+            | None => Ok(()),
         }
     }
 
-    async fn fail_after(&self, fault: Option<Fault>) {
+    async fn fail_after(&self, fault: Option<Fault>) -> Result<(), Status> {
         match fault {
             Some(Fault::CutAfter) => {
                 self.cut.connection();
-                std::future::pending::<()>().await;
+                std::future::pending().await
             }
             Some(Fault::DiesAfter) => {
                 self.cut.node();
-                std::future::pending::<()>().await;
+                std::future::pending().await
             }
-            Some(Fault::Slow(by)) => tokio::time::sleep(by).await,
-            Some(Fault::CutBefore | Fault::DiesBefore | Fault::Resigns | Fault::Unavailable)
-            | None => {}
+            Some(Fault::TimesOutAfter) => Err(timed_out()),
+            Some(Fault::Slow(by)) => {
+                tokio::time::sleep(by).await;
+                Ok(())
+            }
+            Some(
+                Fault::CutBefore
+                | Fault::DiesBefore
+                | Fault::Resigns
+                | Fault::Unavailable
+                | Fault::TimesOutBefore
+                | Fault::Denied,
+            )
+            | None => Ok(()),
         }
     }
 
@@ -117,6 +131,11 @@ impl Service {
             }
         }
     }
+}
+
+/// How a server says that a write was not committed in its time, which it still may be.
+fn timed_out() -> Status {
+    Status::aborted("Operation timed out")
 }
 
 /// The refusal of a stream that is gone for ever.

@@ -86,6 +86,20 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// A new one in the database at this address.
+    async fn at(address: &str) -> Self {
+        let name = unique("test_");
+        let mut connection =
+            PgConnection::connect(address).await.unwrap_or_else(|why| panic!("postgres: {why}"));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let joint = if address.contains('?') { '&' } else { '?' };
+        Self { url: format!("{address}{joint}options[search_path]={name}") }
+    }
+
     /// The address of a database in which this is the only schema that is seen.
     pub fn url(&self) -> &str {
         &self.url
@@ -98,16 +112,7 @@ impl Schema {
 /// When the database that was named does not answer.
 pub async fn postgres(suite: &str) -> Option<Schema> {
     let address = address(POSTGRES, "postgres", suite)?;
-    let name = unique("test_");
-    let mut connection =
-        PgConnection::connect(&address).await.unwrap_or_else(|why| panic!("{POSTGRES}: {why}"));
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    let joint = if address.contains('?') { '&' } else { '?' };
-    Some(Schema { url: format!("{address}{joint}options[search_path]={name}") })
+    Some(Schema::at(&address).await)
 }
 
 /// The address of the Redis that tests are given, for a suite. It is shared: each test begins its

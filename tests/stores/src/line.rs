@@ -48,6 +48,7 @@ enum Over {
 pub struct Line {
     address: SocketAddr,
     orders: watch::Sender<Orders>,
+    taken: watch::Sender<usize>,
 }
 
 /// Where a server is, `host:port`, in its address.
@@ -69,8 +70,10 @@ impl Line {
         let address = listener.local_addr().unwrap();
         let orders = Orders { way: Way::Open, number: 0, reset: 0, lost: 0 };
         let orders = watch::Sender::new(orders);
-        tokio::spawn(accept(listener, address, server.to_owned(), orders.clone()));
-        Self { address, orders }
+        let taken = watch::Sender::new(0);
+        let near = Near { listener, address, taken: taken.clone() };
+        tokio::spawn(accept(near, server.to_owned(), orders.clone()));
+        Self { address, orders, taken }
     }
 
     /// One to the server of an address, and that address over the line.
@@ -83,6 +86,19 @@ impl Line {
     /// Where it begins, `host:port`.
     pub fn place(&self) -> String {
         self.address.to_string()
+    }
+
+    /// How many connections it has taken so far.
+    pub fn taken(&self) -> usize {
+        *self.taken.borrow()
+    }
+
+    /// Returns when it has taken so many.
+    ///
+    /// # Panics
+    /// Never: the line counts as long as it is there.
+    pub async fn has_taken(&self, many: usize) {
+        self.taken.subscribe().wait_for(|taken| *taken >= many).await.unwrap();
     }
 
     fn order(&self, order: impl FnOnce(&mut Orders)) {
@@ -129,13 +145,16 @@ impl Line {
     }
 }
 
-/// Takes connections while they are not refused.
-async fn accept(
-    mut listener: TcpListener,
+/// Where a line begins.
+struct Near {
+    listener: TcpListener,
     address: SocketAddr,
-    server: String,
-    orders: watch::Sender<Orders>,
-) {
+    taken: watch::Sender<usize>,
+}
+
+/// Takes connections while they are not refused.
+async fn accept(near: Near, server: String, orders: watch::Sender<Orders>) {
+    let Near { mut listener, address, taken } = near;
     let mut changed = orders.subscribe();
     loop {
         let near = tokio::select! {
@@ -145,6 +164,7 @@ async fn accept(
         };
         if let Some((near, _)) = near {
             tokio::spawn(connect(near, server.clone(), orders.subscribe()));
+            taken.send_modify(|taken| *taken = taken.saturating_add(1));
         } else if orders.borrow().way == Way::Refusing {
             drop(listener);
             // Bound and not listening: the port is refused, and stays ours.

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::process::{folder_of, free_port, give, run_as, signal};
-use crate::{exercised, left_out};
+use crate::{Schema, exercised, left_out};
 
 /// Who runs it.
 pub(crate) const USER: &str = "postgres";
@@ -32,35 +32,58 @@ pub struct Server {
 /// # Panics
 /// When it is installed and does not start.
 pub async fn server(suite: &str) -> Option<Server> {
-    let Some(programs) = programs() else {
-        left_out("postgres", suite, "initdb is not installed");
-        return None;
-    };
-    exercised("postgres", suite);
-    let folder = folder_of(USER);
-    let password = Uuid::new_v4().simple().to_string();
-    fs::write(folder.join("password"), &password).unwrap();
-    give(USER, &folder);
-    let made = run_as(USER, &programs.join("initdb"))
-        .arg("--pgdata")
-        .arg(folder.join("data"))
-        .args(["--username=holdfast", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
-        .arg("--pwfile")
-        .arg(folder.join("password"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = free_port();
-    let process = run(&programs, &folder, port);
-    let mut server = Server { programs, folder, password, port, process };
-    server.answers().await;
-    Some(server)
+    let server = Server::start().await;
+    match &server {
+        Some(_) => exercised("postgres", suite),
+        None => left_out("postgres", suite, "initdb is not installed"),
+    }
+    server
 }
 
 impl Server {
+    /// Starts one, with the defaults of PostgreSQL; none where it is not installed. For what is no
+    /// suite of tests; those have [`server`], which keeps the account.
+    ///
+    /// # Panics
+    /// When it is installed and does not start.
+    pub async fn start() -> Option<Self> {
+        let programs = programs()?;
+        let folder = folder_of(USER);
+        let password = Uuid::new_v4().simple().to_string();
+        fs::write(folder.join("password"), &password).unwrap();
+        give(USER, &folder);
+        let made = run_as(USER, &programs.join("initdb"))
+            .arg("--pgdata")
+            .arg(folder.join("data"))
+            .args(["--username=holdfast", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
+            .arg("--pwfile")
+            .arg(folder.join("password"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let port = free_port();
+        let process = run(&programs, &folder, port);
+        let mut server = Self { programs, folder, password, port, process };
+        server.answers().await;
+        Some(server)
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         format!("postgres://holdfast:{}@127.0.0.1:{}/postgres", self.password, self.port)
+    }
+
+    /// An empty schema in it.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn schema(&self) -> Schema {
+        Schema::at(&self.url()).await
+    }
+
+    /// Where it writes its number for the operating system, in the first line.
+    pub fn pid_file(&self) -> PathBuf {
+        self.folder.join("data/postmaster.pid")
     }
 
     /// Ends it without a word, as a loss of power would.
@@ -90,8 +113,12 @@ impl Server {
         signal("-CONT", &self.processes());
     }
 
-    /// The server's process, and those of its sessions.
-    fn processes(&self) -> Vec<String> {
+    /// The numbers of the server's process, first, and of those that it started: its sessions and
+    /// its workers in the background.
+    ///
+    /// # Panics
+    /// When the operating system does not tell.
+    pub fn processes(&self) -> Vec<String> {
         let server = self.process.id().to_string();
         let mut all = vec![server.clone()];
         for entry in fs::read_dir("/proc").unwrap() {

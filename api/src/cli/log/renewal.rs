@@ -1,19 +1,23 @@
 //! A log that is taken to begin another life of it, whichever store it is in.
 
+use holdfast_commands::ports::Ids as _;
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::Position;
-use holdfast_eventlog::{Renewal as SqliteRenewal, postgres};
+use holdfast_eventlog::{Renewal as SqliteRenewal, kurrentdb, postgres};
+use holdfast_gateways::system::SystemIds;
+use tokio::runtime::Handle;
 
 use crate::cli::{Failure, offline};
 use crate::config::Config;
 use crate::config::stores::LogStore;
 use crate::stores::postgres_at;
 
-/// While it is held, no node can open the log.
+/// While it is held, no node can open the log; a cluster of KurrentDB cannot be held.
 #[derive(Debug)]
 pub(super) enum Renewal {
     Sqlite(SqliteRenewal),
     Postgres(postgres::Renewal),
+    KurrentDb(Box<kurrentdb::Renewal>),
 }
 
 impl Renewal {
@@ -24,10 +28,10 @@ impl Renewal {
             LogStore::Postgres(url) => {
                 Ok(Self::Postgres(postgres::Renewal::open(&postgres_at(url)?).await?))
             }
-            LogStore::KurrentDb(_) => Err(Failure::Usage(
-                "log-url: a log in KurrentDB keeps its epoch; restore it into another cluster"
-                    .to_owned(),
-            )),
+            LogStore::KurrentDb(url) => {
+                let log = kurrentdb::Renewal::open(url.expose(), &Handle::current()).await?;
+                Ok(Self::KurrentDb(Box::new(log)))
+            }
             LogStore::Memory => Err(offline::log_in_memory()),
         }
     }
@@ -37,6 +41,7 @@ impl Renewal {
         match self {
             Self::Sqlite(log) => log.epoch(),
             Self::Postgres(log) => log.epoch(),
+            Self::KurrentDb(log) => log.epoch(),
         }
     }
 
@@ -45,6 +50,7 @@ impl Renewal {
         match self {
             Self::Sqlite(log) => log.head(),
             Self::Postgres(log) => log.head(),
+            Self::KurrentDb(log) => log.head(),
         }
     }
 
@@ -53,6 +59,7 @@ impl Renewal {
         match self {
             Self::Sqlite(log) => Ok(log.begin().await?),
             Self::Postgres(log) => Ok(log.begin().await?),
+            Self::KurrentDb(log) => Ok(log.begin(Epoch::from_uuid(SystemIds.fresh())).await?),
         }
     }
 
@@ -61,6 +68,7 @@ impl Renewal {
         match self {
             Self::Sqlite(log) => Ok(log.leave().await?),
             Self::Postgres(log) => Ok(log.leave().await?),
+            Self::KurrentDb(_) => Ok(()),
         }
     }
 }

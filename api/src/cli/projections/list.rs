@@ -1,4 +1,5 @@
-//! `holdfast projections list`: every generation and how far it is behind the log.
+//! `holdfast projections list`: every generation and how far it is behind the log, and, where nodes
+//! share the read models, which of them does what.
 
 use clap::Args;
 use holdfast_domain::log::Position;
@@ -7,6 +8,7 @@ use holdfast_projections::registry::GenerationState;
 use serde::Serialize;
 
 use crate::cli::output::{self, Format};
+use crate::cli::projections::work;
 use crate::cli::settings::OfflineFlags;
 use crate::cli::{Failure, offline};
 
@@ -19,6 +21,13 @@ pub struct ListArguments {
     output: Format,
     #[command(flatten)]
     settings: OfflineFlags,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Generation(Row),
+    Work(work::Row),
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +79,13 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
             (&one.view, one.generation).cmp(&(&other.view, other.generation))
         });
         views.close().await;
-        output::rows(arguments.output, rows, text)
+        let work = offline::leases(&config).await?.map(work::rows).unwrap_or_default();
+        let rows = rows.into_iter().map(Listed::Generation);
+        let rows = rows.chain(work.into_iter().map(Listed::Work));
+        output::rows(arguments.output, rows, |row| match row {
+            Listed::Generation(row) => text(row),
+            Listed::Work(row) => work::text(row),
+        })
     })
 }
 

@@ -87,6 +87,7 @@ async fn empty(feed: &Arc<dyn Feed>, store: &Arc<dyn ReadStore>) -> Result<Follo
         page: PAGE,
         failpoint: no_failpoint,
         published: &published,
+        overrules: false,
     };
     let (mut follower, _registry) = opening.open(&CancellationToken::new()).await?;
     // Nobody is subscribed to a replay.

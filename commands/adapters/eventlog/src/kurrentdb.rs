@@ -2,7 +2,7 @@
 //! may write at once; the expected revision decides between them.
 //!
 //! The store writes one stream at a time. So the first write of a batch is its commit and carries
-//! what follows; see [`mod@write`]. There is no transaction over streams, no guard on a stream that is
+//! what follows; see `write.rs`. There is no transaction over streams, no guard on a stream that is
 //! only read, and no chain over the whole log.
 
 mod address;
@@ -12,6 +12,8 @@ mod feed;
 mod finish;
 mod follow;
 mod link;
+mod reader;
+mod renewal;
 mod rest;
 mod write;
 
@@ -26,7 +28,6 @@ use holdfast_domain::log::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
-use tokio::task::JoinHandle;
 
 use crate::append::{Counters, LogStats};
 use crate::batch::prepare;
@@ -34,6 +35,8 @@ use crate::codec::decode;
 use address::Address;
 pub use address::AddressError;
 use link::{Failure, Link};
+pub use reader::KurrentLogReader;
+pub use renewal::Renewal;
 
 /// How many events are read in one request.
 const PAGE: usize = 512;
@@ -44,11 +47,36 @@ const META: &str = "holdfast_meta-log";
 /// What its one event is called.
 const BEGUN: &str = "holdfast_meta.log_begun";
 
+/// Why a log was not opened, or no new life of it begun.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not an address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// There is none to be read.
+    #[error("there is no log in {address}; `holdfast serve` begins one")]
+    Absent {
+        /// Where, without its password.
+        address: String,
+    },
+    /// The cluster gave no answer that would help.
+    #[error("the log's cluster cannot be used: {0}")]
+    Unread(String),
+    /// Somebody else was faster.
+    #[error("another epoch was begun meanwhile; look at it with --dry-run")]
+    Renewed,
+    /// The new epoch may have begun.
+    #[error("whether the epoch was begun is not known, look at it with --dry-run: {0}")]
+    Unclear(String),
+    /// What is stored contradicts itself.
+    #[error("the log is damaged: {0}")]
+    Damaged(String),
+}
+
 /// A log in a cluster.
 #[derive(Debug)]
 pub struct KurrentLog {
-    core: Arc<Core>,
-    follower: Mutex<Option<JoinHandle<()>>>,
+    reader: KurrentLogReader,
 }
 
 /// What the requests of this process share.
@@ -56,7 +84,8 @@ pub struct KurrentLog {
 struct Core {
     link: Link,
     epoch: OnceCell<Epoch>,
-    if_new: Epoch,
+    /// The epoch of a log that begins here; none for those who only look, and write nothing.
+    if_new: Option<Epoch>,
     /// Up to where the log is known to reach.
     head: watch::Sender<Position>,
     closed: watch::Sender<bool>,
@@ -94,7 +123,30 @@ impl KurrentLog {
         handle: &Handle,
     ) -> Result<Arc<Self>, AddressError> {
         let address = Address::parse(address)?;
-        let core = Arc::new(Core {
+        let core = Arc::new(Core::at(address, prefix, Some(if_new), handle));
+        Ok(Arc::new(Self { reader: KurrentLogReader::over(core, handle) }))
+    }
+
+    /// Takes no more appends, and lets those under way come to their end.
+    pub async fn close(&self) {
+        self.reader.core.closed.send_replace(true);
+        self.reader.close().await;
+    }
+
+    /// Figures for metrics. There is no queue: the server puts appends in order.
+    pub fn stats(&self) -> LogStats {
+        self.reader.core.counters.read(0)
+    }
+
+    /// How often the connection to the cluster had to be made anew.
+    pub fn reconnections(&self) -> u64 {
+        self.reader.core.link.replaced()
+    }
+}
+
+impl Core {
+    fn at(address: Address, prefix: &str, if_new: Option<Epoch>, handle: &Handle) -> Self {
+        Self {
             link: Link::new(address, prefix, handle.clone()),
             epoch: OnceCell::new(),
             if_new,
@@ -103,43 +155,10 @@ impl KurrentLog {
             heads: Mutex::default(),
             settled: Mutex::default(),
             counters: Counters::default(),
-        });
-        let follower = Mutex::new(Some(handle.spawn(Box::pin(Arc::clone(&core).follow()))));
-        Ok(Arc::new(Self { core, follower }))
-    }
-
-    /// Takes no more appends, and lets those under way come to their end.
-    pub async fn close(&self) {
-        self.core.closed.send_replace(true);
-        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(follower) = follower {
-            follower.abort();
-            let _aborted = follower.await;
         }
     }
 
-    /// Figures for metrics. There is no queue: the server puts appends in order.
-    pub fn stats(&self) -> LogStats {
-        self.core.counters.read(0)
-    }
-
-    /// How often the connection to the cluster had to be made anew.
-    pub fn reconnections(&self) -> u64 {
-        self.core.link.replaced()
-    }
-}
-
-impl Drop for KurrentLog {
-    fn drop(&mut self) {
-        if let Some(follower) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            follower.abort();
-        }
-    }
-}
-
-impl Core {
-    /// The life of the log: what its first process wrote down.
+    /// The life of the log: what its first process wrote down, or whoever began another one last.
     async fn epoch(&self) -> Result<Epoch, Failure> {
         let read = Box::pin(async {
             for _ in 0..2 {
@@ -147,9 +166,10 @@ impl Core {
                     let epoch = serde_json::from_slice(&found.data);
                     return epoch.map_err(|why| Failure::Refused(format!("{META}: {why}")));
                 }
-                let begun = EventData::json(BEGUN, &self.if_new);
+                let Some(if_new) = self.if_new else { break };
+                let begun = EventData::json(BEGUN, &if_new);
                 let begun = begun.map_err(|why| Failure::Refused(why.to_string()))?;
-                let begun = begun.id(*self.if_new.as_uuid());
+                let begun = begun.id(*if_new.as_uuid());
                 match self.link.append(META, None, &[begun]).await {
                     Ok(_) | Err(Failure::WrongRevision) => {}
                     Err(why) => return Err(why),
@@ -210,13 +230,13 @@ impl EventLog for KurrentLog {
     }
 
     fn append(&self, group: Vec<Batch>) -> Pending<'_, Vec<Result<Appended, AppendError>>> {
-        if *self.core.closed.borrow() {
+        if *self.reader.core.closed.borrow() {
             let closed = || Err(AppendError::Unavailable("the log is closed".to_owned()));
             let answers = group.iter().map(|_| closed()).collect();
             return Box::pin(std::future::ready(answers));
         }
         let group = group.into_iter().map(prepare).collect();
-        Box::pin(self.core.append(group))
+        Box::pin(self.reader.core.append(group))
     }
 
     fn load(
@@ -224,40 +244,32 @@ impl EventLog for KurrentLog {
         stream: StreamId,
         from: Revision,
     ) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(self.core.load(stream, from))
+        Box::pin(self.reader.core.load(stream, from))
     }
 
     fn answered(
         &self,
         command: CommandId,
     ) -> Pending<'_, Result<Option<AnsweredCommand>, ReadError>> {
-        Box::pin(self.core.answered(command))
+        Box::pin(self.reader.core.answered(command))
     }
 }
 
 impl Feed for KurrentLog {
     fn head(&self) -> Pending<'_, Result<LogHead, ReadError>> {
-        Box::pin(async move {
-            let unavailable = |why: Failure| ReadError::Unavailable(why.why());
-            let epoch = self.core.epoch().await.map_err(unavailable)?;
-            let position = self.core.end().await.map_err(unavailable)?;
-            self.core.seen(position);
-            Ok(LogHead { position, epoch })
-        })
+        self.reader.head()
     }
 
     fn page(&self, after: Position, limit: usize) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
-        Box::pin(async move {
-            self.core.behind(after, limit, true).await?.into_iter().map(decode).collect()
-        })
+        self.reader.page(after, limit)
     }
 
     fn changed(&self, after: Position) -> Pending<'_, ()> {
-        Box::pin(self.core.changed(after))
+        self.reader.changed(after)
     }
 
     fn hash_at(&self, position: Position) -> Pending<'_, Result<Option<Hash>, ReadError>> {
-        Box::pin(self.core.hash_at(position))
+        self.reader.hash_at(position)
     }
 
     fn stored(
@@ -265,7 +277,7 @@ impl Feed for KurrentLog {
         after: Position,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
-        Box::pin(self.core.behind(after, limit, false))
+        self.reader.stored(after, limit)
     }
 
     fn stored_stream(
@@ -274,19 +286,14 @@ impl Feed for KurrentLog {
         from: Revision,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
-        Box::pin(async move {
-            let mut found = feed::with_ends(self.core.of_stream(&stream, from, limit).await?);
-            found.truncate(limit);
-            Ok(found)
-        })
+        self.reader.stored_stream(stream, from, limit)
     }
 
     fn batches(
         &self,
-        _after: u64,
-        _limit: usize,
+        after: u64,
+        limit: usize,
     ) -> Pending<'_, Result<Vec<StoredBatch>, ReadError>> {
-        // Nothing here commits across streams, so there is nothing to chain.
-        Box::pin(std::future::ready(Ok(Vec::new())))
+        self.reader.batches(after, limit)
     }
 }

@@ -14,7 +14,7 @@ pub mod codec;
 pub mod conformance;
 pub mod export;
 #[cfg(feature = "kurrentdb")]
-mod kurrentdb;
+pub mod kurrentdb;
 mod memory;
 pub mod postgres;
 pub mod sqlite;
@@ -24,7 +24,7 @@ pub mod walk;
 
 pub use append::{LogStats, SIZE_BOUNDS};
 #[cfg(feature = "kurrentdb")]
-pub use kurrentdb::{AddressError, KurrentLog};
+pub use kurrentdb::{AddressError, KurrentLog, KurrentLogReader};
 pub use memory::MemoryLog;
 pub use postgres::{PostgresLog, PostgresLogReader};
 pub use sqlite::{OpenError, Renewal, SqliteLog, SqliteLogReader};

@@ -1,6 +1,6 @@
 //! The log of several nodes: one PostgreSQL schema, and in each node one writing connection owned by
-//! its append task and a few reading ones. The nodes take turns at the one row that says where the
-//! log ends; whoever holds it writes, so positions rise in the order of commits.
+//! its append task and a few reading ones. The nodes take turns at one lock; whoever holds it knows where
+//! the log ends and writes, so positions rise in the order of commits.
 //!
 //! A server that goes away poisons nothing: what was not written is refused, what may have been is
 //! looked up, and once there is a server again, perhaps another one, the log goes on by itself.

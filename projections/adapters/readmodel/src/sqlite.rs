@@ -92,7 +92,7 @@ impl SqliteReadStore {
         migrations::MIGRATIONS
             .run(&writer)
             .await
-            .map_err(|why| StoreError::Damaged(why.to_string()))?;
+            .map_err(|why| StoreError::Damaged(format!("{why}; see `holdfast migrate status`")))?;
         let readers = options
             .create_if_missing(false)
             .read_only(true)
@@ -213,8 +213,8 @@ mod tests {
     async fn no_topic_outlives_its_change() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteReadStore::open(folder.path()).await.unwrap();
-        let me = |n| Topic::Me(PrincipalId::from_uuid(uuid::Uuid::from_u128(n)));
-        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let me = |n| Topic::Me(PrincipalId::from_uuid(Uuid::from_u128(n)));
+        let epoch = Epoch::from_uuid(Uuid::from_u128(1));
         let mut expected = None;
         for position in (1..=4).map(Position) {
             let change = |topics, count| Change {
@@ -252,7 +252,7 @@ mod tests {
         let build = Alteration::Build { view: "v".to_owned(), version: 1 };
         let registry = store.alter(0, build).await.unwrap();
         let generation = registry.generations[0].id;
-        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let epoch = Epoch::from_uuid(Uuid::from_u128(1));
         let large = || Document::stored("x".repeat(1 << 20));
         let page = |expected: Option<Checkpoint>, position| Page {
             target: Target::Generation(generation),

@@ -1,5 +1,9 @@
 //! Old changes are removed beside the views, which wait for none of it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/behind.rs"]
 mod behind;

@@ -1,5 +1,6 @@
 //! Keepers that share the work: evenly, never two with one share as long as clocks run, and taken
-//! over in time from one that dies, is cut off or does not wake up. Time passes by hand.
+//! over in time from one that dies, is cut off, does not wake up or does not get on. Time passes by
+//! hand.
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -15,8 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use holdfast_domain::log::Pending;
-use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS, workers};
+use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS};
 use holdfast_projections::leases::{Lease, Leases, LeasesUnavailable, Taken};
+use holdfast_projections::presence::workers;
+use holdfast_projections::status::Status;
 use holdfast_readmodel::{MemoryLeases, OnlyNode};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -81,6 +84,10 @@ impl Leases for Line {
 
 /// One worker's keeper at work.
 struct Worker {
+    /// What its runner and watcher say of themselves.
+    account: watch::Sender<Status>,
+    /// Whether they show signs of work as time passes.
+    gets_on: AtomicBool,
     held: watch::Receiver<Held>,
     brake: Brake,
     cut: Arc<AtomicBool>,
@@ -102,11 +109,17 @@ impl Worker {
             groups,
             Terms::default(),
         );
+        let (account, gets_on) = (watch::Sender::new(Status::starting()), AtomicBool::new(true));
+        let keeper = keeper.minding(account.subscribe());
         let (held, told) = (keeper.held(), stop.clone());
         let task = async move { keeper.run(told).await };
         #[expect(clippy::disallowed_methods, reason = "a test is its own lifecycle")]
         let task = tokio::spawn(brake.over(task));
-        Self { held, brake, cut, stop, task }
+        Self { account, gets_on, held, brake, cut, stop, task }
+    }
+
+    fn gets_on(&self, gets_on: bool) {
+        self.gets_on.store(gets_on, Ordering::SeqCst);
     }
 
     fn parts(&self) -> BTreeSet<String> {
@@ -135,6 +148,9 @@ async fn pass(time: &HandTime, much: Duration, workers: &[&Worker]) {
     let end = much.as_millis().div_ceil(STEP.as_millis());
     for _ in 0..end {
         time.forward(STEP);
+        for worker in workers.iter().filter(|worker| worker.gets_on.load(Ordering::SeqCst)) {
+            worker.account.send_modify(Status::work);
+        }
         calm().await;
         for (index, one) in workers.iter().enumerate() {
             for other in workers.iter().skip(index + 1) {
@@ -164,12 +180,12 @@ async fn shares_are_divided_evenly_and_come_back_from_one_who_leaves() {
     let before = one.held.borrow().clone();
     pass(&time, Duration::from_mins(2), &[&one, &two, &three]).await;
     assert_eq!(*one.held.borrow(), before, "renewed, not taken anew");
-    assert_eq!(workers(&leases.list().await.unwrap()).count(), 3);
+    assert_eq!(workers(&leases.list().await.unwrap()).len(), 3);
     one.stop().await;
     pass(&time, Duration::from_secs(5), &[&two, &three]).await;
     assert_eq!((two.parts().len(), three.parts().len()), (4, 4));
     assert_eq!(two.views().or(three.views()), Some(2), "the next tenure");
-    assert_eq!(workers(&leases.list().await.unwrap()).count(), 2);
+    assert_eq!(workers(&leases.list().await.unwrap()).len(), 2);
 }
 
 #[tokio::test]
@@ -180,7 +196,7 @@ async fn the_shares_of_one_who_dies_are_taken_over_in_time() {
     let two = Worker::start("two", &leases, &time);
     pass(&time, Duration::from_secs(5), &[&one, &two]).await;
     one.task.abort();
-    pass(&time, TAKEN_OVER, &[]).await;
+    pass(&time, TAKEN_OVER, &[&two]).await;
     assert_eq!((two.parts().len(), two.views()), (8, Some(2)));
 }
 
@@ -209,7 +225,7 @@ async fn one_who_sleeps_and_wakes_up_has_nothing_any_more() {
     let two = Worker::start("two", &leases, &time);
     pass(&time, Duration::from_secs(5), &[&one, &two]).await;
     one.brake.stop();
-    pass(&time, TAKEN_OVER, &[]).await;
+    pass(&time, TAKEN_OVER, &[&two]).await;
     assert_eq!(two.views(), Some(2));
     assert_eq!(
         one.views(),
@@ -315,4 +331,90 @@ async fn the_only_node_has_everything() {
     assert_eq!(leases.list().await.unwrap()[0].holder, "two");
     leases.release("a".to_owned(), "two".to_owned()).await.unwrap();
     assert_eq!(leases.list().await.unwrap(), []);
+}
+
+/// Two workers, of which the first keeps the views.
+async fn two(time: &HandTime, leases: &MemoryLeases) -> (Worker, Worker) {
+    let one = Worker::start("one", leases, time);
+    calm().await;
+    let two = Worker::start("two", leases, time);
+    pass(time, Duration::from_secs(5), &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (Some(1), None));
+    (one, two)
+}
+
+#[tokio::test]
+async fn one_who_does_not_get_on_leaves_its_shares_to_another_in_time() {
+    let (time, leases) = scene();
+    let (one, two) = two(&time, &leases).await;
+    one.gets_on(false);
+    pass(&time, TAKEN_OVER, &[&one, &two]).await;
+    assert_eq!((one.held.borrow().len(), two.parts().len(), two.views()), (0, 8, Some(2)));
+    one.gets_on(true);
+    pass(&time, Duration::from_secs(5), &[&one, &two]).await;
+    assert_eq!((one.parts().len(), two.parts().len()), (4, 4), "back at work");
+    pass(&time, Duration::from_mins(2), &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (None, Some(2)), "nothing moves without need");
+}
+
+#[tokio::test]
+async fn one_who_is_slow_keeps_the_views_as_long_as_it_moves() {
+    let (time, leases) = scene();
+    let (one, two) = two(&time, &leases).await;
+    one.gets_on(false);
+    for _ in 0..20 {
+        let nearly = Terms::default().patience.saturating_sub(Duration::from_secs(1));
+        pass(&time, nearly, &[&one, &two]).await;
+        one.account.send_modify(Status::work);
+    }
+    assert_eq!((one.views(), one.parts().len()), (Some(1), 4));
+}
+
+#[tokio::test]
+async fn nothing_moves_while_nobody_gets_on() {
+    let (time, leases) = scene();
+    let alone = Worker::start("one", &leases, &time);
+    calm().await;
+    alone.gets_on(false);
+    pass(&time, Duration::from_mins(2), &[&alone]).await;
+    assert_eq!((alone.views(), alone.parts().len()), (Some(1), 8), "nobody else is there");
+    let (one, two) = (alone, Worker::start("two", &leases, &time));
+    two.gets_on(false);
+    two.account.send_modify(|status| status.trouble = Some("the log is away".to_owned()));
+    pass(&time, Duration::from_secs(6), &[&one, &two]).await;
+    let before = one.held.borrow().clone();
+    pass(&time, Duration::from_mins(2), &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (Some(1), None), "the other cannot either");
+    assert_eq!(*one.held.borrow(), before);
+    two.gets_on(true);
+    two.account.send_modify(|status| status.trouble = None);
+    pass(&time, Duration::from_secs(5), &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (None, Some(2)), "now it can");
+}
+
+#[tokio::test]
+async fn one_who_gave_the_views_back_is_no_candidate_for_a_while() {
+    let (time, leases) = scene();
+    let (one, two) = two(&time, &leases).await;
+    one.gets_on(false);
+    pass(&time, TAKEN_OVER, &[&one, &two]).await;
+    one.gets_on(true);
+    two.gets_on(false);
+    pass(&time, TAKEN_OVER, &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (None, Some(2)), "it rests");
+    pass(&time, Terms::default().rest, &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (Some(3), None));
+}
+
+#[tokio::test]
+async fn one_of_an_older_release_leaves_the_views_alone_and_goes_on_with_its_parts() {
+    let (time, leases) = scene();
+    let (one, two) = two(&time, &leases).await;
+    one.account.send_modify(|status| status.ahead = vec!["reservations version 9".to_owned()]);
+    pass(&time, Duration::from_secs(5), &[&one, &two]).await;
+    assert_eq!((one.views(), two.views()), (None, Some(2)));
+    assert_eq!((one.parts().len(), two.parts().len()), (4, 4));
+    two.account.send_modify(|status| status.ahead = vec!["reservations version 9".to_owned()]);
+    pass(&time, Duration::from_mins(2), &[&one, &two]).await;
+    assert_eq!(two.views(), Some(2), "all are older: one of them has them");
 }

@@ -16,6 +16,7 @@ use holdfast_projections::ports::{ReadStore, Retention};
 use holdfast_projections::registry::Alteration;
 use holdfast_projections::topic::Cursor;
 use holdfast_readmodel::MemoryReadStore;
+use holdfast_readmodel::PostgresReadStore;
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use holdfast_readmodel::postgres::migrations::{StepState, steps};
 use holdfast_test_stores::{Schema, postgres};
@@ -186,6 +187,10 @@ async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     assert!(states().await.iter().all(|state| *state == StepState::Applied));
     // Again, on tables that are there.
     in_postgres(&schema).await.close().await;
+    sql(&schema, "UPDATE _holdfast_views_migrations SET checksum = '' WHERE version = 1").await;
+    let refused = PostgresReadStore::open(address.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("migration 1 ") && refused.contains("migrate status"), "{refused}");
+    assert_eq!(states().await[0], StepState::Changed, "which shows it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

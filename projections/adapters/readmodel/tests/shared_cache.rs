@@ -2,10 +2,8 @@
 //! whatever comes late, is lost, or is forgotten.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     clippy::unnecessary_wraps,
-    reason = "helpers of tests fail by panicking, and count in small numbers"
+    reason = "helpers of tests fail by panicking"
 )]
 
 use std::sync::Arc;

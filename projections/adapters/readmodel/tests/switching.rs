@@ -2,6 +2,8 @@
 //! and its publication.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/builds.rs"]
+mod builds;
 #[path = "support/stage.rs"]
 mod stage;
 
@@ -11,9 +13,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use holdfast_domain::log::{Feed as _, Recorded};
-use holdfast_projections::document::{Document, Documents, FoldError, Indexes, Key};
 use holdfast_projections::ports::{Query, ReadStore};
-use holdfast_projections::projector::{Announcement, Projector};
+use holdfast_projections::projector::Projector;
 use holdfast_projections::reader::{News, ReadFailure};
 use holdfast_projections::rebuild::{RebuildError, Rebuilder};
 use holdfast_projections::registry::GenerationState;
@@ -24,59 +25,8 @@ use holdfast_readmodel::MemoryReadStore;
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use tokio_util::sync::CancellationToken;
 
+use builds::build;
 use stage::{options, patience, run_to_head, stores};
-
-/// A view of another build: in another version, or with a defect that folds no later event.
-#[derive(Debug)]
-struct Other {
-    view: Arc<dyn Projector>,
-    version: u32,
-    defective: bool,
-}
-
-impl Projector for Other {
-    fn name(&self) -> &'static str {
-        self.view.name()
-    }
-    fn version(&self) -> u32 {
-        self.version
-    }
-    fn lane(&self) -> u16 {
-        self.view.lane()
-    }
-    fn keys(&self, event: &Recorded) -> Vec<Key> {
-        self.view.keys(event)
-    }
-    fn fold(&self, event: &Recorded, documents: &mut Documents) -> Result<(), FoldError> {
-        if self.defective && event.revision.0 > 0 {
-            return Err(FoldError::Amounts);
-        }
-        self.view.fold(event, documents)
-    }
-    fn indexes(&self, key: &Key, document: &Document) -> Result<Indexes, FoldError> {
-        self.view.indexes(key, document)
-    }
-    fn announce(
-        &self,
-        event: &Recorded,
-        before: &Documents,
-        after: &Documents,
-    ) -> Result<Vec<Announcement>, FoldError> {
-        self.view.announce(event, before, after)
-    }
-}
-
-/// The views of a build in which the reservations have this version.
-fn build(version: u32, defective: bool) -> Vec<Arc<dyn Projector>> {
-    let views = Projections::all().into_iter().map(|view| -> Arc<dyn Projector> {
-        if view.name() == "reservations" {
-            Arc::new(Other { view, version, defective })
-        } else {
-            view
-        }
-    });
-    views.collect()
-}
 
 /// A log, and what is appended to it later.
 fn log(seed: u64) -> (MemoryFeed, Vec<Recorded>) {

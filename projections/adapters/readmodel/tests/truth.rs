@@ -12,7 +12,8 @@ use holdfast_domain::booking::calendar::{Calendar, CalendarEvent, Holder};
 use holdfast_domain::booking::hold::Phase;
 use holdfast_domain::booking::offering::{OfferingEvent, OfferingKind};
 use holdfast_domain::booking::reservation::{
-    CancellationReason, CancelledBy, Paper, Reservation, Stage as Paperwork, Status,
+    CancellationReason, CancelledBy, Paper, Reservation, ReservationEvent, Stage as Paperwork,
+    Status,
 };
 use holdfast_domain::booking::session::{Session, SessionEvent};
 use holdfast_domain::decider::Decider;
@@ -317,6 +318,89 @@ async fn a_paper_under_review_stays_due_when_another_placement_lets_go_of_its_se
         seen.insert(placed.stream.category());
     }
     assert_eq!(seen, BTreeSet::from([Category::Calendar, Category::Session]), "weak histories");
+}
+
+/// The document of the claim that this event places.
+fn document_of(placed: &Recorded) -> Option<String> {
+    match &placed.event {
+        Event::Calendar(CalendarEvent::HoldPlaced { hold, .. })
+        | Event::Session(SessionEvent::SeatsHeld { hold, .. }) => Some(format!("hold/{hold}")),
+        Event::Calendar(_)
+        | Event::Session(_)
+        | Event::Resource(_)
+        | Event::Offering(_)
+        | Event::Reservation(_)
+        | Event::Payment(_) => None,
+    }
+}
+
+/// Which papers end here, and how: the claim that they stand on has to end as well.
+fn ended(events: &[Recorded], last: &Recorded) -> Option<(&'static str, Category)> {
+    let Event::Reservation(fact) = &last.event else { return None };
+    let of = ReservationId::from_uuid(last.stream.id());
+    let again = |event: &&Recorded| {
+        let reinstated =
+            matches!(event.event, Event::Reservation(ReservationEvent::Reinstated { .. }));
+        reinstated && event.stream == last.stream && event.position < last.position
+    };
+    let reinstated = events.iter().find(again).is_some();
+    let authority = claim_of(events, of).stream.category();
+    match fact {
+        ReservationEvent::Abandoned { .. } => Some(("given up", authority)),
+        ReservationEvent::Cancelled { .. } if reinstated => Some(("reinstated", authority)),
+        ReservationEvent::Cancelled { .. } => Some(("called off", authority)),
+        ReservationEvent::Requested { .. }
+        | ReservationEvent::PaymentStarted { .. }
+        | ReservationEvent::PaymentFailed { .. }
+        | ReservationEvent::Confirmed { .. }
+        | ReservationEvent::Expired {}
+        | ReservationEvent::CancellationQuoted { .. }
+        | ReservationEvent::Reinstated { .. } => None,
+    }
+}
+
+/// The history up to an event, as a log holds it that writes one stream after the other.
+fn broken_off(events: &[Recorded], last: &Recorded) -> Vec<Recorded> {
+    let kept = events.iter().filter(|event| event.position <= last.position);
+    let ends = |event: &Recorded| Recorded {
+        append_end: event.append_end.min(last.position),
+        ..event.clone()
+    };
+    kept.map(ends).collect()
+}
+
+#[tokio::test]
+async fn a_claim_that_outlives_its_paper_is_due_until_it_ends() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..40 {
+        let events = history(seed, 1_200);
+        for last in &events {
+            if !ended(&events, last).is_some_and(|kind| seen.insert(kind)) {
+                continue;
+            }
+            let until = broken_off(&events, last);
+            let of = ReservationId::from_uuid(last.stream.id());
+            let hold = document_of(claim_of(&until, of)).unwrap();
+            let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+            let feed = MemoryFeed::new(until);
+            let reader = run_to_head(&feed, &store, Projections::all(), 100).await;
+            let shown = all::<DueDocument>(&reader, "due").await;
+            let due = shown.get(&hold).expect("nobody looks at the claim that is left");
+            assert_eq!(due.due_at, last.metadata.accepted_at);
+            assert_eq!(due.reservation_id, of);
+            // With the rest of the append nothing is left.
+            let whole: Vec<_> =
+                events.iter().filter(|event| event.position <= last.append_end).cloned().collect();
+            let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+            let feed = MemoryFeed::new(whole);
+            let reader = run_to_head(&feed, &store, Projections::all(), 100).await;
+            assert!(!all::<DueDocument>(&reader, "due").await.contains_key(&hold));
+        }
+        if seen.len() == 6 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 6, "weak histories: {seen:?}");
 }
 
 #[tokio::test]

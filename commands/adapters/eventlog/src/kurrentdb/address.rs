@@ -9,6 +9,9 @@ use eventstore::ClientSettings;
 const DEFAULTS: [(&str, &str); 3] =
     [("discoveryInterval", "20"), ("gossipTimeout", "1000"), ("connectionName", "holdfast")];
 
+/// What may stand in a name or a password beside letters and digits.
+const PLAIN: &str = "-._~!$&'()*+";
+
 /// What an address is not. Never shows the address itself: it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an address of KurrentDB, kurrentdb://user:password@host:2113,host:2113?tls=true: {0}")]
@@ -22,6 +25,7 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn parse(text: &str) -> Result<Self, AddressError> {
+        judge(text)?;
         let mut address = text.to_owned();
         for (name, value) in DEFAULTS {
             if text.to_lowercase().contains(&format!("{}=", name.to_lowercase())) {
@@ -39,6 +43,25 @@ impl Address {
         }
         Ok(Self { settings })
     }
+}
+
+/// The client sends name and password as they stand in the address, escapes and all, and splits them
+/// at commas: what would arrive as something else is refused. So is a reserved character that ends the
+/// password early, and makes a host of the rest.
+fn judge(text: &str) -> Result<(), AddressError> {
+    let rest = text.split_once("://").map_or(text, |(_scheme, rest)| rest);
+    let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let entry = authority.split_once('@').map_or("", |(entry, _)| entry);
+    let (name, password) = entry.split_once(':').unwrap_or((entry, ""));
+    let plain = |c: char| c.is_ascii_alphanumeric() || PLAIN.contains(c);
+    let carried = [name, password].iter().all(|text| text.chars().all(plain));
+    if carried && authority.matches('@').count() < 2 && !after.contains('@') {
+        return Ok(());
+    }
+    Err(AddressError(format!(
+        "its client carries names and passwords of letters, digits and {PLAIN} only, and no \
+         percent-encoded ones"
+    )))
 }
 
 /// Hosts; never the password.
@@ -72,5 +95,19 @@ mod tests {
         assert_eq!(two.settings.discovery_interval().as_millis(), 70);
         let wrong = Address::parse("postgres://me:secret@db").unwrap_err();
         assert!(!wrong.to_string().contains("secret"), "{wrong}");
+    }
+
+    #[test]
+    fn a_password_that_would_arrive_as_another_is_refused_and_nothing_of_it_is_shown() {
+        for password in
+            ["12/hush", "12?hush", "12#hush", "12@hush", "hush%", "hush%40", "hu,sh", "hu;sh"]
+        {
+            for hosts in ["db:2113", "a:1,b:2"] {
+                let why = Address::parse(&format!("kurrentdb://me:{password}@{hosts}"));
+                let why = why.unwrap_err().to_string();
+                assert!(why.contains("letters, digits") && !why.contains("hu"), "{why}");
+            }
+        }
+        Address::parse("kurrentdb://me:s3cret-._~!$&'()*+@a:1,b:2").unwrap();
     }
 }

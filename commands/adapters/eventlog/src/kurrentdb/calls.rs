@@ -66,7 +66,12 @@ impl Link {
             let (options, events) = (options.clone(), events.to_vec());
             async move { client.append_to_stream(stream.as_str(), &options, events).await }
         });
-        Ok(Position(written.await?.position.prepare))
+        match written.await {
+            Ok(written) => Ok(Position(written.position.prepare)),
+            // To an append that is no answer: any stream can be begun.
+            Err(Failure::Missing) => Err(Failure::Unclear("the append was not found".to_owned())),
+            Err(why) => Err(why),
+        }
     }
 
     /// Up to `limit` events of a stream from a revision on; none when there is no such stream.

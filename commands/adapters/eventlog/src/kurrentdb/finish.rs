@@ -59,8 +59,10 @@ impl Core {
         let stream = stream_of(record.id);
         match self.link.append(&stream, None, &[data.id(id)]).await {
             Ok(_) => Ok(None),
+            // Some answer stands: this one, or one that another process was faster with.
             Err(Failure::WrongRevision) => {
-                self.answered(record.id).await.map_err(|why| refused(&why))
+                let before = self.answered(record.id).await;
+                before.map_err(|why| Failure::Unclear(why.to_string()))
             }
             Err(why) => Err(why),
         }

@@ -11,6 +11,7 @@ use eventstore::{Client, Error};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tonic::Code;
 
 use super::address::Address;
 
@@ -40,6 +41,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// The same after an earlier attempt that may have been carried out: what this one was told says
+    /// nothing about that one. Where the stream stands is an answer, and is looked at.
+    fn in_doubt(self) -> Self {
+        match self {
+            Self::Refused(why) | Self::NotDone(why) | Self::Unclear(why) => Self::Unclear(why),
+            found @ (Self::WrongRevision | Self::Missing) => found,
+        }
+    }
+
     /// The words for it.
     pub(super) fn why(self) -> String {
         match self {
@@ -139,7 +149,7 @@ impl Link {
             let judged = judge(&error);
             self.take_note(generation, judged.client).await;
             if !judged.again {
-                return Err(judged.failure);
+                return Err(if unclear { judged.failure.in_doubt() } else { judged.failure });
             }
             unclear |= matches!(judged.failure, Failure::Unclear(_));
             last = judged.failure;
@@ -148,7 +158,7 @@ impl Link {
             }
         }
         // An attempt that may have been carried out is not forgotten because a later one was not.
-        Err(if unclear { Failure::Unclear(last.why()) } else { last })
+        Err(if unclear { last.in_doubt() } else { last })
     }
 
     async fn permit(&self, end: Instant) -> Result<SemaphorePermit<'_>, Failure> {
@@ -222,7 +232,10 @@ fn soon() -> Instant {
     now.checked_add(PATIENCE).unwrap_or(now)
 }
 
-/// What an error means.
+/// What an error means. A request counts as not carried out only where the error itself says that
+/// it was turned away: it never left, or the server refused it before it wrote. Everything else may
+/// come from a write that stands. `Aborted` above all: with it the server says that a write has
+/// waited too long for its commit, which may still come.
 fn judge(error: &Error) -> Judged {
     let why = error.to_string();
     let (failure, again, client) = match error {
@@ -232,16 +245,20 @@ fn judge(error: &Error) -> Judged {
         Error::ConnectionClosed | Error::GrpcConnectionError(_) | Error::InitializationError(_) => {
             (Failure::NotDone(why), true, Verdict::Replace)
         }
-        Error::ServerError(_) | Error::DeadlineExceeded | Error::InternalClientError => {
-            (Failure::Unclear(why), true, Verdict::Replace)
-        }
         Error::AccessDenied
+        | Error::ResourceDeleted
+        | Error::UnsupportedFeature
+        | Error::Grpc { code: Code::InvalidArgument | Code::FailedPrecondition, .. } => {
+            (Failure::Refused(why), false, Verdict::Keep)
+        }
+        // A new client comes after a pause, so that nobody is asked again without one.
+        Error::ServerError(_)
+        | Error::DeadlineExceeded
+        | Error::InternalClientError
         | Error::Grpc { .. }
         | Error::InternalParsingError(_)
         | Error::ResourceAlreadyExists
-        | Error::ResourceDeleted
-        | Error::UnsupportedFeature
-        | Error::IllegalStateError(_) => (Failure::Refused(why), false, Verdict::Keep),
+        | Error::IllegalStateError(_) => (Failure::Unclear(why), true, Verdict::Replace),
     };
     Judged { failure, again, client }
 }

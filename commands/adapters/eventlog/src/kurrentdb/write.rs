@@ -203,6 +203,8 @@ impl Core {
         }
     }
 
+    /// What became of a piece that the server has judged. Until its stream could be read it may
+    /// stand, by this try or an earlier one.
     async fn found(&self, piece: &Piece) -> Result<Stands, Unwritten> {
         match self.standing(piece).await {
             Ok(Some(stands)) => {
@@ -212,7 +214,7 @@ impl Core {
             Ok(None) => {
                 Err(Unwritten::Moved(self.head_of(piece.stream).await.map_err(Unwritten::Failed)?))
             }
-            Err(why) => Err(Unwritten::Failed(why)),
+            Err(why) => Err(Unwritten::Failed(Failure::Unclear(why.why()))),
         }
     }
 

@@ -52,7 +52,7 @@ pub enum OpenError {
         address: Address,
     },
     /// The tables could not be brought to the shape that this release needs.
-    #[error("the log's tables cannot be migrated: {0}")]
+    #[error("the log's tables cannot be migrated: {0}; see `holdfast migrate status`")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// What is stored contradicts itself.
     #[error("the log is damaged: {0}")]
@@ -85,9 +85,9 @@ pub(super) fn sessions(address: Address) -> Address {
         .with("idle_in_transaction_session_timeout", "3s")
         // Whoever asked has gone by then.
         .with("statement_timeout", "5s")
-        // A row's lock is waited for twice, in line and for its holder; together that is less than
-        // the patience of who asks, so that it is known that nothing was written.
-        .with("lock_timeout", "450ms")
+        // The tail's lock is waited for less than who asks waits, so that it is known that nothing was
+        // written.
+        .with("lock_timeout", "800ms")
 }
 
 /// Brings the tables to this release's shape, one node at a time.
@@ -103,14 +103,14 @@ pub(super) async fn migrate(address: &Address) -> Result<(), OpenError> {
 pub(super) async fn start(connection: &mut PgConnection) -> Result<Start, OpenError> {
     let row = sqlx::query(sql::START).fetch_one(connection).await?;
     let tail = rows::tail(&row)?;
-    let [event, commit] = [rows::number(&row, 3)?, rows::number(&row, 4)?];
-    if [event, commit] != [tail.position.0; 2] {
+    let event = rows::number(&row, 3)?;
+    if event != tail.position.0 {
         let Position(end) = tail.position;
         return Err(OpenError::Damaged(format!(
-            "it ends at {end}, but its last event is {event} and its last commit ends at {commit}"
+            "its last event is {event}, but its last commit ends at {end}"
         )));
     }
-    Ok(Start { epoch: rows::epoch(&row, 5)?, tail, channel: row.try_get(6)? })
+    Ok(Start { epoch: rows::epoch(&row, 4)?, tail, channel: row.try_get(5)? })
 }
 
 /// Says that a node has the log, as long as the connection lives. It keeps an operator's mistake

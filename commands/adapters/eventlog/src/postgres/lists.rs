@@ -16,8 +16,6 @@ struct Streams<'a> {
     names: Vec<String>,
     revisions_before: Vec<Option<i64>>,
     hashes_before: Vec<Option<&'a [u8]>>,
-    revisions_after: Vec<Option<i64>>,
-    hashes_after: Vec<Option<&'a [u8]>>,
     first_events: Vec<Option<i32>>,
 }
 
@@ -38,8 +36,6 @@ pub(super) fn append<'a>(
         .bind(streams.names)
         .bind(streams.revisions_before)
         .bind(streams.hashes_before)
-        .bind(streams.revisions_after)
-        .bind(streams.hashes_after)
         .bind(streams.first_events)
         .bind(event_streams)
         .bind(events.iter().map(|row| rows::int(row.revision.0)).collect::<Vec<_>>())
@@ -87,12 +83,9 @@ fn streams<'a>(claims: &'a Claims, commit: &'a Commit<'_>) -> Result<Streams<'a>
     let revision = |head: &Head| rows::int(head.revision.0);
     let mut lists = Streams::default();
     for (stream, before) in claims {
-        let after = commit.heads.get(stream);
         lists.names.push(stream.to_string());
         lists.revisions_before.push(before.as_ref().map(revision));
         lists.hashes_before.push(before.as_ref().map(|head| head.hash.0.as_slice()));
-        lists.revisions_after.push(after.map(revision));
-        lists.hashes_after.push(after.map(|head| head.hash.0.as_slice()));
         lists.first_events.push(first.get(stream).copied());
     }
     Ok(lists)

@@ -13,10 +13,17 @@ macro_rules! answer_columns {
     };
 }
 
-macro_rules! end {
+macro_rules! last_event {
     () => {
-        "coalesce((SELECT position FROM event ORDER BY position DESC LIMIT 1), 0), \
-         coalesce((SELECT last FROM batch ORDER BY number DESC LIMIT 1), 0)"
+        "coalesce((SELECT position FROM event ORDER BY position DESC LIMIT 1), 0)"
+    };
+}
+
+/// The newest event of the stream `s`: its head.
+macro_rules! head {
+    () => {
+        "CROSS JOIN LATERAL (SELECT e.revision, e.hash FROM event e WHERE e.stream = s.id \
+         ORDER BY e.revision DESC LIMIT 1) AS h"
     };
 }
 
@@ -55,19 +62,21 @@ pub(super) const HASH_AT: &str =
 
 /// Where the log ends, whichever of its tables knows, and in which life it is.
 pub(super) const END: &str = concat!(
-    "SELECT greatest(t.position, ",
-    end!(),
-    "), m.epoch FROM log_tail t CROSS JOIN log_meta m"
+    "SELECT greatest(",
+    last_event!(),
+    ", coalesce((SELECT last FROM batch ORDER BY number DESC LIMIT 1), 0)), m.epoch FROM log_meta m"
 );
 
-/// The tail, what events and commits say of it, the life, and the channel of the log's nodes. Several
-/// logs in one database are told apart by their schemas.
+/// Where the last commit ends, its number and hash; the last event, the life, and the channel of the
+/// log's nodes. Several logs in one database are told apart by their schemas.
 pub(super) const START: &str = concat!(
-    "SELECT t.position, t.batch, t.hash, ",
-    end!(),
+    "SELECT coalesce(t.last, 0), coalesce(t.number, 0), ",
+    "coalesce(t.hash, decode(repeat('00', 32), 'hex')), ",
+    last_event!(),
     ", m.epoch, 'holdfast_log_' || ",
     here!(),
-    " FROM log_tail t CROSS JOIN log_meta m"
+    " FROM log_meta m LEFT JOIN LATERAL ",
+    "(SELECT * FROM batch ORDER BY number DESC LIMIT 1) AS t ON true"
 );
 
 /// The first number says that it is about a log; the second, about which.
@@ -87,13 +96,16 @@ pub(super) const ANSWERED: &str =
 
 /// The lock comes first; what is read after it is read by statements of their own.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-     SELECT position, batch, hash FROM log_tail FOR UPDATE";
+     SELECT position, batch, hash FROM log_take_tail()";
 
 /// Not the transaction's time: the moment at which it is looked at, in microseconds since 1970.
 pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-pub(super) const HEADS: &str = "SELECT s.name, s.revision, s.hash \
-     FROM unnest($1::text[]) AS wanted (name) JOIN stream s ON s.name = wanted.name";
+pub(super) const HEADS: &str = concat!(
+    "SELECT s.name, h.revision, h.hash FROM unnest($1::text[]) AS wanted (name) ",
+    "JOIN stream s ON s.name = wanted.name ",
+    head!()
+);
 
 pub(super) const ANSWERS: &str = concat!(
     "SELECT ",
@@ -109,7 +121,6 @@ pub(super) const STOOD: &str = "SELECT s.name, e.revision, e.event_id, e.hash, e
      AND revision BETWEEN wanted.first AND wanted.last OFFSET 0) e";
 
 pub(super) const APPEND: &str = "SELECT t.position, t.batch, t.hash FROM log_append($1, $2, $3, \
-     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
-     AS t";
+     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) AS t";
 
 pub(super) const NOTIFY: &str = "SELECT pg_notify($1, $2)";

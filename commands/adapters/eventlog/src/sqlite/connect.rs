@@ -64,7 +64,7 @@ pub enum OpenError {
         required: &'static str,
     },
     /// The tables could not be brought to the shape that this release needs.
-    #[error("the log's tables cannot be migrated: {0}")]
+    #[error("the log's tables cannot be migrated: {0}; see `holdfast migrate status`")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// What is stored contradicts itself.
     #[error("the log is damaged: {0}")]

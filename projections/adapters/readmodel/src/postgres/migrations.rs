@@ -46,5 +46,5 @@ fn told(why: MigrateError) -> StoreError {
     if let MigrateError::Execute(why) | MigrateError::ExecuteMigration(why, _) = why {
         return failed(why);
     }
-    StoreError::Damaged(why.to_string())
+    StoreError::Damaged(format!("{why}; see `holdfast migrate status`"))
 }

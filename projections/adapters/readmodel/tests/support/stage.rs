@@ -44,7 +44,8 @@ fn fresh_name(folder: &tempfile::TempDir) -> std::path::PathBuf {
 
 pub(crate) fn options(page: usize) -> Options {
     let (pause, look_again) = (Duration::from_millis(1), Duration::from_millis(10));
-    Options { page, pause, look_again, ..Options::default() }
+    let grace = Duration::ZERO;
+    Options { page, pause, look_again, grace, ..Options::default() }
 }
 
 /// Patience enough for a slow machine; reached only when something is wrong.
