@@ -17,6 +17,7 @@ pub mod patience;
 pub mod ports;
 pub mod processes;
 pub mod refusal;
+pub mod remembered;
 pub mod request;
 pub mod reserve;
 pub mod review;

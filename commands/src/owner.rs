@@ -15,9 +15,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use holdfast_domain::event::Event;
 use holdfast_domain::log::{
-    AnsweredCommand, AppendError, Appended, EventLog, Expected, Position, Revision, StreamId,
+    AppendError, Appended, EventLog, Expected, Position, Revision, StreamId,
 };
-use holdfast_domain::process::Step;
 use holdfast_domain::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +24,7 @@ use crate::decision::{Decision, Frame, before};
 use crate::failpoint;
 use crate::ports::{Clock, Presenter};
 use crate::refusal::Refusal;
+use crate::remembered;
 use crate::request::{Answer, CommandError, Request, WouldWrite};
 use crate::state::{Known, States};
 use crate::use_case::{Outcome, UseCase};
@@ -363,7 +363,8 @@ impl Owner {
                         .push_back(Waiting { attempts: entry.attempts.saturating_add(1), ..entry });
                 }
                 Err(error) => {
-                    let result = self.explain(&entry.job.request, error).await;
+                    let result =
+                        remembered::explain(&*self.ground.log, &entry.job.request, error).await;
                     answer(entry.job, result);
                 }
             }
@@ -377,29 +378,6 @@ impl Owner {
                 && known.expected == Expected::InGroup(head.revision)
             {
                 known.expected = Expected::Head(*head);
-            }
-        }
-    }
-
-    async fn explain(&self, request: &Request, error: AppendError) -> Result<Done, CommandError> {
-        let id = request.remembered_as.unwrap_or(request.command_id);
-        match error {
-            AppendError::Answered(answered) if answered.record.id == id => {
-                remembered(request, *answered)
-            }
-            // Not the answer, only the note that a copy on another node has begun.
-            AppendError::Answered(noted) => remembered(request, *noted).map(|done| Done {
-                answer: None,
-                outcome: Outcome::step(Step::Rest),
-                ..done
-            }),
-            AppendError::Conflict { .. } => Err(CommandError::Contended),
-            AppendError::Ambiguous(why) => match self.ground.log.answered(id).await {
-                Ok(Some(answered)) => remembered(request, answered),
-                Ok(None) | Err(_) => Err(CommandError::Unavailable(why)),
-            },
-            AppendError::Unavailable(why) | AppendError::Unsupported(why) => {
-                Err(CommandError::Unavailable(why))
             }
         }
     }
@@ -481,22 +459,4 @@ fn refused_dry_run(refusal: &Refusal, presenter: &dyn Presenter, request: &Reque
     };
     let outcome = Outcome::answer(status, body);
     Done { answer: Some(answer), outcome, position: Position::START }
-}
-
-/// The answer that was remembered, when the request is the same.
-pub fn remembered(request: &Request, answered: AnsweredCommand) -> Result<Done, CommandError> {
-    if answered.record.fingerprint != request.fingerprint {
-        return Err(CommandError::KeyReused);
-    }
-    let outcome = Outcome::answer(answered.record.status, answered.record.body.clone());
-    let position = answered.position;
-    let answer = Answer {
-        status: answered.record.status,
-        body: answered.record.body,
-        revision: answered.record.revision,
-        position,
-        replayed: true,
-        would_write: None,
-    };
-    Ok(Done { answer: Some(answer), outcome, position })
 }

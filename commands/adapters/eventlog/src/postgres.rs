@@ -9,6 +9,7 @@ mod clock;
 mod connect;
 mod follow;
 mod lists;
+mod loads;
 pub mod migrations;
 mod read;
 mod reader;
@@ -34,6 +35,7 @@ use crate::append::{Appender, LogStats};
 use crate::codec::decode;
 pub use connect::OpenError;
 use follow::Follower;
+use loads::Loads;
 pub use reader::PostgresLogReader;
 pub use renewal::Renewal;
 use write::Writer;
@@ -43,6 +45,7 @@ use write::Writer;
 pub struct PostgresLog {
     appender: Appender<Writer>,
     reader: PostgresLogReader,
+    loads: Loads,
     follower: Follower,
 }
 
@@ -63,14 +66,16 @@ impl PostgresLog {
         let appender = Appender::start(writer, start.tail.position, &handle);
         let own = appender.head().subscribe();
         let database = reader.database.clone();
+        let loads = Loads::start(&database, &handle);
         let follower = Follower::start(database, sessions, start.channel, own, &handle);
-        Ok(Arc::new(Self { appender, reader, follower }))
+        Ok(Arc::new(Self { appender, reader, loads, follower }))
     }
 
     /// Takes no more appends, writes what waits, and lets go of the connections.
     pub async fn close(&self) {
         let writer = self.appender.close().await;
         self.follower.stop();
+        self.loads.stop();
         self.reader.close().await;
         if let Some(writer) = writer {
             writer.close().await;
@@ -104,8 +109,7 @@ impl EventLog for PostgresLog {
         from: Revision,
     ) -> Pending<'_, Result<Vec<Recorded>, ReadError>> {
         Box::pin(async move {
-            let stored =
-                read::stream(&self.reader.database, stream.to_string(), from, None).await?;
+            let stored = self.loads.load(stream, from).await?;
             stored.into_iter().map(decode).collect()
         })
     }

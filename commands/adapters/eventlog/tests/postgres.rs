@@ -7,6 +7,8 @@ mod scene;
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use holdfast_domain::log::{
     AppendError, EventLog as _, Expected, Feed as _, Position, ReadError, Revision,
 };
@@ -15,7 +17,7 @@ use holdfast_eventlog::postgres::{Address, OpenError, Renewal};
 use holdfast_eventlog::walk::verify_feed;
 use holdfast_eventlog::{PostgresLog, PostgresLogReader};
 use holdfast_test_stores::{Schema, postgres};
-use scene::{append, append_after_a_look, one, stream};
+use scene::{append, append_after_a_look, batch, one, stream, write};
 use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Handle;
 
@@ -308,4 +310,32 @@ async fn a_database_that_chains_otherwise_ends_the_log() {
     assert!(log.poisoned().borrow().is_some());
     let report = verify_feed(&*log, None).await.unwrap();
     assert_eq!((report.failure, report.events), (None, 3), "written all the same");
+}
+
+#[tokio::test]
+async fn streams_that_are_loaded_at_the_same_time_are_not_mixed_up() {
+    let Some(schema) = postgres("log, loads").await else { return };
+    let log = open(&schema).await.unwrap();
+    // Stream n has n events; stream 0 is not there.
+    for n in 1..=8 {
+        let events = write(n.into(), stream(n.into()), Expected::NoStream, n);
+        append(&*log, batch(n.into(), vec![events])).await.unwrap();
+    }
+    let asked = (0..900_u64).map(|at| {
+        let (n, from) = (u128::from(at % 9), at % 5);
+        let log = Arc::clone(&log);
+        async move {
+            let found = log.load(stream(n), Revision(from)).await.unwrap();
+            assert!(found.iter().all(|event| event.stream == stream(n)));
+            let revisions: Vec<_> = found.iter().map(|event| event.revision.0).collect();
+            assert_eq!(revisions, (from..at % 9).collect::<Vec<_>>(), "stream {n} from {from}");
+        }
+    });
+    // Some who asked go away: the others do not notice.
+    let gone: Vec<_> = (0..50).map(|_| Box::pin(log.load(stream(8), Revision(0)))).collect();
+    let gone = gone.into_iter().map(FutureExt::now_or_never);
+    assert_eq!(gone.flatten().count(), 0, "they went before they were answered");
+    join_all(asked).await;
+    log.close().await;
+    assert!(log.load(stream(8), Revision(0)).await.is_err(), "nobody waits for a closed log");
 }

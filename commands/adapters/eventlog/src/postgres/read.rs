@@ -69,18 +69,35 @@ pub(super) async fn stored(
     ask(database, question, rows::event).await
 }
 
-/// A part of a stream; without a limit all of the rest, because a decision needs all of it.
+/// A part of a stream.
 pub(super) async fn stream(
     database: &Database,
     name: String,
     from: Revision,
-    limit: Option<usize>,
+    limit: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
-    let question = sqlx::query(sql::STREAM)
-        .bind(name)
-        .bind(rows::int(from.0))
-        .bind(limit.map_or(i64::MAX, bounded));
+    let question = sqlx::query(sql::STREAM).bind(name).bind(rows::int(from.0)).bind(bounded(limit));
     ask(database, question, rows::event).await
+}
+
+/// The rest of each of these streams from its revision on, in the order in which they are named.
+pub(super) async fn streams(
+    database: &Database,
+    wanted: &[(String, Revision)],
+) -> Result<Vec<Vec<StoredEvent>>, ReadError> {
+    let names: Vec<_> = wanted.iter().map(|(name, _)| name.clone()).collect();
+    let first: Vec<_> = wanted.iter().map(|(_, from)| rows::int(from.0)).collect();
+    let question = sqlx::query(sql::STREAMS).bind(names).bind(first);
+    let mut found: Vec<Vec<StoredEvent>> = vec![Vec::new(); wanted.len()];
+    for (event, place) in ask(database, question, rows::placed_event).await? {
+        let place = place.checked_sub(1).and_then(|place| found.get_mut(place));
+        place.ok_or_else(|| unavailable("an answer to no question"))?.push(event);
+    }
+    for stream in &mut found {
+        // As the index gives them, which no statement promises.
+        stream.sort_by_key(|event| event.revision);
+    }
+    Ok(found)
 }
 
 pub(super) async fn answered(

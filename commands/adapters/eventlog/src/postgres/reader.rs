@@ -81,7 +81,7 @@ impl Feed for PostgresLogReader {
         from: Revision,
         limit: usize,
     ) -> Pending<'_, Result<Vec<StoredEvent>, ReadError>> {
-        Box::pin(read::stream(&self.database, stream, from, Some(limit)))
+        Box::pin(read::stream(&self.database, stream, from, limit))
     }
 
     fn batches(

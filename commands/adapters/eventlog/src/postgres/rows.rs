@@ -85,6 +85,12 @@ pub(super) fn event(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
     })
 }
 
+/// The same, and the place in a list, from 1, that follows them.
+pub(super) fn placed_event(row: &PgRow) -> Result<(StoredEvent, usize), sqlx::Error> {
+    let place = usize::try_from(row.try_get::<i64, _>(10)?).map_err(damaged)?;
+    Ok((event(row)?, place))
+}
+
 /// Reads the columns of `sql::answer_columns!`.
 pub(super) fn answered(row: &PgRow) -> Result<AnsweredCommand, sqlx::Error> {
     let revision = row.try_get::<Option<i64>, _>(4)?;

@@ -57,6 +57,16 @@ pub(super) const STREAM: &str = concat!(
     "ORDER BY e.revision LIMIT $3"
 );
 
+/// Several streams, each with its place in the list of those that were asked for.
+pub(super) const STREAMS: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", w.place FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w (name, first, place) ",
+    "JOIN stream s ON s.name = w.name ",
+    "CROSS JOIN LATERAL (SELECT * FROM event WHERE stream = s.id AND revision >= w.first ",
+    "ORDER BY revision) e"
+);
+
 pub(super) const HASH_AT: &str =
     "SELECT hash FROM event WHERE position <= $1 ORDER BY position DESC LIMIT 1";
 
