@@ -238,11 +238,12 @@ mod tests {
             store.commit(page).await.unwrap();
         }
         store.trim(Retention { positions: 1, age: None }).await.unwrap();
-        let left: Vec<i64> = sqlx::query_scalar("SELECT position FROM change_topics")
-            .fetch_all(&store.writer)
-            .await
-            .unwrap();
-        assert_eq!(left, [4, 4, 4]);
+        for (swept, kept) in [(4, vec![3, 3, 3, 4, 4, 4]), (2, vec![4, 4, 4]), (0, vec![4, 4, 4])] {
+            assert_eq!(store.sweep(4).await, Ok(swept));
+            let topics = "SELECT position FROM change_topics ORDER BY position";
+            let left = sqlx::query_scalar::<_, i64>(topics).fetch_all(&store.writer).await;
+            assert_eq!(left.unwrap(), kept);
+        }
     }
 
     #[tokio::test]
