@@ -21,6 +21,7 @@ use holdfast_readmodel::{
 };
 use holdfast_redis::Redis;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::config::stores::{LogStore, ReadStore, StoreUrl};
@@ -134,21 +135,23 @@ impl Stores {
     }
 
     async fn opened(config: &Config, lifecycle: &Lifecycle) -> Result<Self, StoresError> {
-        let mut stores = open_log(config, open_views(config, lifecycle).await?, lifecycle).await?;
+        let views = open_views(config, lifecycle).await?;
+        let store = views.id;
+        let mut stores = open_log(config, views, lifecycle).await?;
         if let Some(writer) = &stores.writer {
             keep(writer, lifecycle);
         }
         if let Some(address) = &config.redis {
             let redis = Redis::open(address.expose()).await?;
             let epoch = stores.feed.head().await?.epoch;
-            stores.share(redis, epoch, config, lifecycle);
+            let cache = RedisCache::new(Arc::clone(&redis), epoch, store, config.cached_for);
+            stores.share(redis, cache, lifecycle);
         }
         Ok(stores)
     }
 
     /// Puts a cache in front of the views, and hears from it what other nodes did.
-    fn share(&mut self, redis: Arc<Redis>, epoch: Epoch, config: &Config, lifecycle: &Lifecycle) {
-        let cache = RedisCache::new(Arc::clone(&redis), epoch, config.cached_for);
+    fn share(&mut self, redis: Arc<Redis>, cache: RedisCache, lifecycle: &Lifecycle) {
         let hints = Arc::new(RedisHints::new(Arc::clone(&self.hints)));
         let (listening, stop) = (Arc::clone(&hints), lifecycle.runners_stop().clone());
         let hear = listening.listen(Arc::clone(&redis), cache.channel());
@@ -169,6 +172,7 @@ pub fn postgres_at(url: &StoreUrl) -> Result<Address, AddressError> {
 
 /// The views by their ports.
 struct Views {
+    id: Uuid,
     store: Arc<dyn ReadPort>,
     leases: Arc<dyn Leases>,
     hints: Arc<dyn Hints>,
@@ -176,12 +180,12 @@ struct Views {
 
 async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, StoresError> {
     match &config.read {
-        ReadStore::Memory => Ok(alone(Arc::new(MemoryReadStore::new()))),
+        ReadStore::Memory => Ok(alone(SystemIds.fresh(), Arc::new(MemoryReadStore::new()))),
         ReadStore::Sqlite(folder) => {
             let store = SqliteReadStore::open(folder).await?;
             let closing = store.clone();
             lifecycle.at_the_end(async move { closing.close().await });
-            Ok(alone(Arc::new(store)))
+            Ok(alone(store.id(), Arc::new(store)))
         }
         ReadStore::Postgres(url) => {
             let store = PostgresReadStore::open(postgres_at(url)?).await?;
@@ -193,14 +197,14 @@ async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, Sto
             });
             let closing = store.clone();
             lifecycle.at_the_end(async move { closing.close().await });
-            Ok(Views { store: Arc::new(store), leases, hints })
+            Ok(Views { id: store.id(), store: Arc::new(store), leases, hints })
         }
     }
 }
 
 /// Views that only this process can have.
-fn alone(store: Arc<dyn ReadPort>) -> Views {
-    Views { store, leases: Arc::new(OnlyNode::new()), hints: Arc::new(LocalHints::new()) }
+fn alone(id: Uuid, store: Arc<dyn ReadPort>) -> Views {
+    Views { id, store, leases: Arc::new(OnlyNode::new()), hints: Arc::new(LocalHints::new()) }
 }
 
 async fn open_log(
@@ -210,7 +214,7 @@ async fn open_log(
 ) -> Result<Stores, StoresError> {
     let runtime = lifecycle.runtime().clone();
     let over = |log: Arc<dyn EventLog>, feed: Arc<dyn Feed>, writer: Option<Writer>| {
-        let Views { store, leases, hints } = views;
+        let Views { store, leases, hints, .. } = views;
         let (shared, redis, clock) = (None, None, None);
         Stores { log, feed, views: store, leases, hints, shared, redis, clock, writer }
     };

@@ -21,6 +21,10 @@ use crate::status::Status;
 /// The share of the live views: one runner keeps all of them.
 pub const VIEWS: &str = "views";
 
+/// How long after its last sign of life a worker's lease is kept. Workers are named anew at each start,
+/// so these would only become more; the leases of shares stay for their numbers.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
 /// How long leases stand, and how they are kept. The same on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -119,8 +123,13 @@ impl Keeper {
     }
 
     async fn keep(&self) {
+        let mut forgets = self.clock.now();
         loop {
             let asked = self.clock.now();
+            if asked >= forgets {
+                forgets = asked.saturating_add(REMEMBERED);
+                self.forget_the_dead().await;
+            }
             let pause = match self.divide().await {
                 Ok(pause) => pause.min(self.terms.renew),
                 Err(why) => {
@@ -129,6 +138,16 @@ impl Keeper {
                 }
             };
             self.wait_until(asked.saturating_add(pause)).await;
+        }
+    }
+
+    /// Removes workers that have shown no sign of life for long.
+    async fn forget_the_dead(&self) {
+        for prefix in Presence::prefixes() {
+            if let Err(why) = self.ask(self.leases.forget(prefix.to_owned(), REMEMBERED)).await {
+                tracing::info!(%why, "workers of the past are not forgotten now; later");
+                return;
+            }
         }
     }
 

@@ -57,6 +57,14 @@ pub trait Leases: Send + Sync + fmt::Debug {
     /// Gives a lease back, if `holder` still has it.
     fn release(&self, name: String, holder: String) -> Pending<'_, Result<(), LeasesUnavailable>>;
 
+    /// Forgets those whose names begin with `prefix` and that have not stood for so long, with their
+    /// numbers: only for names that nobody takes twice, or of which nobody looks at the number.
+    fn forget(
+        &self,
+        prefix: String,
+        unused: Duration,
+    ) -> Pending<'_, Result<(), LeasesUnavailable>>;
+
     /// Those that stand, by name. One that was released, or has run out, is not among them. A store
     /// may forget it, as long as the numbers of its later tenures go on growing. The reader leaves
     /// out what stands longer than a term: see [`Leases::take`].

@@ -10,6 +10,7 @@ pub mod effort;
 pub mod folding;
 pub mod follower;
 pub mod hints;
+pub mod housekeeping;
 pub mod keeper;
 pub mod leases;
 pub mod monotonic;

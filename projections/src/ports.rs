@@ -253,8 +253,13 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Pending<'_, Result<ChangePage, StoreError>>;
 
-    /// Lets go of changes that need not be kept.
+    /// Lets go of changes that need not be kept: nobody is told them from now on. It is short, however
+    /// many they are.
     fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>>;
+
+    /// Removes up to `limit` of the changes that were let go of, the oldest first, and says how many
+    /// it found. Several may sweep at once.
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>>;
 
     /// Up to `limit` documents of a generation after `after`, by key, with how far the generation
     /// is in the same snapshot: a reader that sees it move between pages starts again.

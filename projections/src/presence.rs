@@ -29,6 +29,11 @@ impl Presence {
         }
     }
 
+    /// How the names of all leases of presence begin, and of no others.
+    pub(crate) fn prefixes() -> [&'static str; 3] {
+        Self::ALL.map(Self::prefix)
+    }
+
     /// The name of this worker's lease of presence.
     pub(crate) fn lease(self, holder: &str) -> String {
         format!("{}{holder}", self.prefix())

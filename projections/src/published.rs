@@ -105,13 +105,14 @@ impl Published {
         ahead.map(|known| format!("{} version {}", known.view, known.version)).collect()
     }
 
-    /// The cache that nodes share and where in it the active generation of a view is kept, when that
-    /// view is shared and this build can read it.
-    pub fn shared(&self, view: &str) -> Option<(&Arc<dyn SharedCache>, GenerationId)> {
+    /// The cache that nodes share, with the revision of the registry and the active generation of a
+    /// view, when that view is shared and this build can read it.
+    pub fn shared(&self, view: &str) -> Option<(&Arc<dyn SharedCache>, u64, GenerationId)> {
         let shared = self.shared.as_ref().filter(|_cache| self.shared_views.contains(view))?;
         let registry = self.registry.borrow();
-        let active = registry.as_ref()?.active(view).filter(|active| self.reads(active))?;
-        Some((shared, active.id))
+        let registry = registry.as_ref()?;
+        let active = registry.active(view).filter(|active| self.reads(active))?;
+        Some((shared, registry.revision, active.id))
     }
 
     /// Whether a generation is of a view that nodes share.

@@ -144,8 +144,11 @@ impl Reader {
             return shown(view, key, found, position.max(since));
         }
         let shared = self.published.shared(view);
-        let shared = shared.map(|(cache, id)| (cache, id, Place::document(id, &key)));
-        if let Some((cache, generation, place)) = &shared
+        let shared = shared.map(|(cache, registry, id)| {
+            let place = Place::document(id, &key);
+            (cache, registry, id, place)
+        });
+        if let Some((cache, _registry, generation, place)) = &shared
             && let Some((kept, at)) = cache.get(place.clone(), position).await
             && let Some(document) = shared::document(&kept)
         {
@@ -155,11 +158,11 @@ impl Reader {
             return shown(view, key, found, at);
         }
         let read = self.store.document(view, key.clone()).await?;
-        if let Some((cache, generation, place)) = shared
+        if let Some((cache, registry, generation, place)) = shared
             && let Found::Row(document) = &read.value
             && read.generation == Some(generation)
         {
-            cache.put(place, shared::kept(document.as_ref()), read.position).await;
+            cache.put(registry, place, shared::kept(document.as_ref()), read.position).await;
         }
         if let Some(generation) = read.generation {
             if !self.reads(generation).await? {
@@ -191,10 +194,10 @@ impl Reader {
     ) -> Result<At<Vec<Entry>>, ReadFailure> {
         self.recognised().await?;
         let position = self.position();
-        let shared = self.published.shared(view).and_then(|(cache, generation)| {
-            Some((cache, generation, Place::list(generation, &query)?))
+        let shared = self.published.shared(view).and_then(|(cache, registry, generation)| {
+            Some((cache, registry, generation, Place::list(generation, &query)?))
         });
-        if let Some((cache, _generation, place)) = &shared
+        if let Some((cache, _registry, _generation, place)) = &shared
             && let Some((kept, at)) = cache.get(place.clone(), position).await
             && let Some(value) = shared::list(&kept)
         {
@@ -202,11 +205,11 @@ impl Reader {
             return Ok(At { position: at, value });
         }
         let read = self.store.list(view, query).await?;
-        if let Some((cache, generation, place)) = shared
+        if let Some((cache, registry, generation, place)) = shared
             && read.generation == Some(generation)
             && let Some(kept) = shared::kept_list(&read.value)
         {
-            cache.put(place, kept, read.position).await;
+            cache.put(registry, place, kept, read.position).await;
         }
         let readable = match read.generation {
             Some(generation) => self.reads(generation).await?,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::follower::{Failpoint, FollowError, Follower, Taken, no_failpoint};
 use crate::hints::{Hints, NoHints};
+use crate::housekeeping::Housekeeping;
 use crate::opening::Opening;
 use crate::ports::{ReadStore, Retention, StoreError};
 use crate::projector::Projector;
@@ -208,13 +209,25 @@ impl Runner {
         // Another runner may have committed what this one never saw.
         self.published.cache.clear(follower.position());
         self.published.registry.send_replace(Some(Arc::new(registry)));
-        // Before it is seen to run, and from the start: a node that restarts often, or is stopped
-        // at once, trims all the same.
-        let mut trimmed = self.trim(&follower, Position::START).await?;
-        if let Some(shared) = &self.published.shared {
-            shared.began(follower.position()).await;
-        }
+        let housekeeping =
+            Housekeeping { store: self.store.as_ref(), retention: self.options.retention };
+        // Before it is seen to run: a node that restarts often, or is stopped at once, trims all the
+        // same.
+        housekeeping.trim().await;
+        self.begin(&follower).await;
         self.publish(&follower, None).await;
+        tokio::select! {
+            ended = self.go_on(&mut follower, stop) => ended,
+            never = housekeeping.run(self.published.position.subscribe()) => match never {},
+        }
+    }
+
+    /// Takes page after page.
+    async fn go_on(
+        &self,
+        follower: &mut Follower,
+        stop: &CancellationToken,
+    ) -> Result<(), FollowError> {
         let mut looked = Instant::now();
         while !stop.is_cancelled() {
             let Some(events) =
@@ -223,16 +236,15 @@ impl Runner {
                 break;
             };
             match follower.take(&events?).await {
-                Ok(Some(taken)) => self.publish(&follower, Some(taken)).await,
-                Ok(None) => self.idle(&mut follower, stop).await?,
-                Err(MOVED) => self.registered(&mut follower).await?,
+                Ok(Some(taken)) => self.publish(follower, Some(taken)).await,
+                Ok(None) => self.idle(follower, stop).await?,
+                Err(MOVED) => self.registered(follower).await?,
                 Err(why) => return Err(why),
             }
             if looked.elapsed() >= self.options.look_again {
                 self.look().await?;
                 looked = Instant::now();
             }
-            trimmed = self.trim(&follower, trimmed).await?;
         }
         Ok(())
     }
@@ -241,7 +253,7 @@ impl Runner {
     async fn publish(&self, follower: &Follower, taken: Option<Taken>) {
         let position = follower.position();
         if let Some(taken) = taken {
-            self.share(&taken).await;
+            self.share(follower.registry, &taken).await;
             self.published.cache.committed(position, taken.documents);
             for (generation, key) in taken.parked {
                 self.published.cache.parked(position, generation, key);
@@ -261,13 +273,20 @@ impl Runner {
         self.hints.announce(position).await;
     }
 
-    /// Tells the shared cache what a page did.
-    async fn share(&self, taken: &Taken) {
+    /// Tells the shared cache under which registry, and from where on, pages are noted.
+    async fn begin(&self, follower: &Follower) {
+        if let Some(shared) = &self.published.shared {
+            shared.began(follower.registry, follower.position()).await;
+        }
+    }
+
+    /// Tells the shared cache what a page did that was committed under this revision.
+    async fn share(&self, registry: u64, taken: &Taken) {
         let Some(shared) = &self.published.shared else { return };
         let after = taken.checkpoint.position;
         if !taken.parked.is_empty() {
             // What a parked key makes untrue is not known one by one.
-            return shared.began(after).await;
+            return shared.began(registry, after).await;
         }
         let documents = taken.documents.iter().filter(|(id, ..)| self.published.is_shared(*id));
         let documents = documents.map(|(generation, key, document)| {
@@ -279,7 +298,8 @@ impl Runner {
             .flat_map(|(generation, columns)| tags(*generation, columns))
             .collect();
         let (documents, tags) = (documents.collect(), touched.into_iter().collect());
-        shared.committed(Note { before: taken.before, after, documents, tags }).await;
+        let note = Note { registry, before: taken.before, after, documents, tags };
+        shared.committed(note).await;
     }
 
     /// Notes where the log ends.
@@ -325,18 +345,8 @@ impl Runner {
             return Err(MOVED);
         }
         follower.registry = registry.revision;
+        self.begin(follower).await;
         self.published.registry.send_replace(Some(Arc::new(registry)));
         Ok(())
-    }
-
-    /// Lets go of old changes, now and then.
-    async fn trim(&self, follower: &Follower, last: Position) -> Result<Position, FollowError> {
-        let position = follower.position();
-        let often = self.options.retention.positions.div_euclid(16).max(1);
-        if position.0.saturating_sub(last.0) < often {
-            return Ok(last);
-        }
-        self.store.trim(self.options.retention).await?;
-        Ok(position)
     }
 }

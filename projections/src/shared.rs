@@ -6,6 +6,11 @@
 //! and a tag that says what it depends on. The runner notes each committed page, in order, with the
 //! tags that the page touched. An answer is served only while its tag was not touched since, no page
 //! was missed since, and the notes have come as far as the reader already knows the views to be.
+//!
+//! Notes and answers come with the revision of the registry that they were made under, and an answer
+//! is served only while it has its own notes. Positions alone would not do: a switch of generations
+//! moves none, so when the first words of the runner after it are lost no gap shows, and what is
+//! noted then is about other generations.
 
 use std::fmt;
 
@@ -108,6 +113,8 @@ pub fn list(kept: &str) -> Option<Vec<Entry>> {
 /// What a committed page means to the cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Note {
+    /// The revision of the registry that it was committed under.
+    pub registry: u64,
     /// How far the views were before it.
     pub before: Position,
     /// How far they are after it.
@@ -123,11 +130,13 @@ pub trait SharedCache: Send + Sync + fmt::Debug {
     /// What is kept there, if it is true at `since` or later, and the position it is true at.
     fn get(&self, place: Place, since: Position) -> Pending<'_, Option<(String, Position)>>;
 
-    /// Keeps what was read from a snapshot at `at`, unless it may be old already.
-    fn put(&self, place: Place, value: String, at: Position) -> Pending<'_, ()>;
+    /// Keeps what was read from a snapshot at `at`, unless it may be old already. `registry` is the
+    /// revision that named the generation it was read from.
+    fn put(&self, registry: u64, place: Place, value: String, at: Position) -> Pending<'_, ()>;
 
-    /// A runner begins at this position: what was noted before may have missed something.
-    fn began(&self, at: Position) -> Pending<'_, ()>;
+    /// A runner begins at this position, under this revision of the registry: what was noted before
+    /// may have missed something.
+    fn began(&self, registry: u64, at: Position) -> Pending<'_, ()>;
 
     /// Takes in a committed page. Call before its position is published.
     fn committed(&self, note: Note) -> Pending<'_, ()>;

@@ -76,6 +76,16 @@ impl Leases for MemoryLeases {
         ready(Ok(()))
     }
 
+    fn forget(
+        &self,
+        prefix: String,
+        unused: Duration,
+    ) -> Pending<'_, Result<(), LeasesUnavailable>> {
+        let before = (self.now)().saturating_sub(unused);
+        self.rows().retain(|name, row| !name.starts_with(&prefix) || row.until >= before);
+        ready(Ok(()))
+    }
+
     fn list(&self) -> Pending<'_, Result<Vec<Lease>, LeasesUnavailable>> {
         let (now, rows) = ((self.now)(), self.rows());
         let standing = rows.iter().filter(|(_, row)| row.until > now);
@@ -118,6 +128,15 @@ impl Leases for OnlyNode {
 
     fn release(&self, name: String, _holder: String) -> Pending<'_, Result<(), LeasesUnavailable>> {
         self.granted().remove(&name);
+        ready(Ok(()))
+    }
+
+    fn forget(
+        &self,
+        _prefix: String,
+        _unused: Duration,
+    ) -> Pending<'_, Result<(), LeasesUnavailable>> {
+        // What was given back is not here any more, and the rest ends with the process.
         ready(Ok(()))
     }
 

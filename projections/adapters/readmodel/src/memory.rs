@@ -102,6 +102,10 @@ impl ReadStore for MemoryReadStore {
         ready(Ok(()))
     }
 
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>> {
+        ready(Ok(self.state().sweep(limit)))
+    }
+
     fn scan(
         &self,
         generation: GenerationId,

@@ -30,6 +30,7 @@ use holdfast_projections::ports::{
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
 use holdfast_projections::topic::{Cursor, Topic};
+use uuid::Uuid;
 
 pub use hints::PostgresHints;
 pub use leases::PostgresLeases;
@@ -37,15 +38,16 @@ pub use leases::PostgresLeases;
 /// How many connections one node uses at most for reads.
 const READING: u32 = 8;
 
-/// How many it uses beside those: one for whoever keeps the views or follows them, one for leases.
-/// However many reads wait, these two do not wait behind them.
-const WORKING: u32 = 2;
+/// How many it uses beside those: one for whoever keeps the views or follows them, one for what is
+/// removed meanwhile, one for leases. However many reads wait, these do not wait behind them.
+const WORKING: u32 = 3;
 
 /// The read model in a schema of a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct PostgresReadStore {
     reading: Database,
     working: Database,
+    id: Uuid,
 }
 
 impl PostgresReadStore {
@@ -58,7 +60,13 @@ impl PostgresReadStore {
         migrations::run(&working).await?;
         // What a node that died had begun to remove.
         sweep::documents(&working).await?;
-        Ok(Self { reading, working })
+        let id = visit::bounded(registry::store(&working)).await?;
+        Ok(Self { reading, working, id })
+    }
+
+    /// Which store this is: its schema got the id when its tables were made.
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Tells other nodes that the views moved, and hears of it from them.
@@ -142,10 +150,11 @@ impl ReadStore for PostgresReadStore {
     }
 
     fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
-        Box::pin(async move {
-            visit::bounded(changes::forget(&self.working, retention)).await?;
-            sweep::changes(&self.working).await
-        })
+        Box::pin(visit::bounded(changes::trim(&self.working, retention)))
+    }
+
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(sweep::changes(&self.working, limit))
     }
 
     fn scan(

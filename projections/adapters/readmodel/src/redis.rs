@@ -1,5 +1,5 @@
 //! The cache that nodes share, in Redis. One hash holds how far pages were noted (`upto`), since
-//! when without a gap (`base`), and where each tag was touched last; it goes as a whole or not at
+//! when without a gap (`base`), under which registry, and where each tag was touched last; it goes as a whole or not at
 //! all, so a Redis that was emptied, restarted or short of memory forgets answers and never serves
 //! old ones. Every step is one script, so that nothing comes between its parts.
 
@@ -11,6 +11,7 @@ use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Pending, Position};
 use holdfast_projections::shared::{Note, Place, SharedCache};
 use holdfast_redis::{Redis, ScriptInvocation};
+use uuid::Uuid;
 
 mod hints;
 mod scripts;
@@ -20,10 +21,10 @@ pub use hints::RedisHints;
 /// Larger answers are read from the database each time.
 const BYTES_MAX: usize = 256 << 10;
 
-/// The cache of one log's views.
+/// The cache of one read store.
 pub struct RedisCache {
     redis: Arc<Redis>,
-    /// In braces, so that a cluster keeps all of it in one place.
+    /// The epoch is in braces, so that a cluster keeps all of it in one place.
     prefix: String,
     lifetime: Duration,
 }
@@ -35,9 +36,10 @@ impl fmt::Debug for RedisCache {
 }
 
 impl RedisCache {
-    /// For the views of the log of this epoch; an answer is kept for at most so long.
-    pub fn new(redis: Arc<Redis>, epoch: Epoch, lifetime: Duration) -> Self {
-        Self { redis, prefix: format!("holdfast:{{{epoch}}}:"), lifetime }
+    /// For the views of the log of this epoch in one read store: generations are numbered by their
+    /// store, and a log may have several. An answer is kept for at most so long.
+    pub fn new(redis: Arc<Redis>, epoch: Epoch, store: Uuid, lifetime: Duration) -> Self {
+        Self { redis, prefix: format!("holdfast:{{{epoch}}}:{store}:"), lifetime }
     }
 
     /// The channel on which it says that a page was noted.
@@ -75,7 +77,7 @@ impl SharedCache for RedisCache {
         })
     }
 
-    fn put(&self, place: Place, value: String, at: Position) -> Pending<'_, ()> {
+    fn put(&self, registry: u64, place: Place, value: String, at: Position) -> Pending<'_, ()> {
         Box::pin(async move {
             if value.len() > BYTES_MAX {
                 return;
@@ -83,14 +85,15 @@ impl SharedCache for RedisCache {
             let mut call = scripts::PUT.key(self.index());
             call.key(self.entry(&place));
             call.arg(&place.tag).arg(at.0).arg(self.milliseconds()).arg(value);
+            call.arg(registry);
             self.write(&call).await;
         })
     }
 
-    fn began(&self, at: Position) -> Pending<'_, ()> {
+    fn began(&self, registry: u64, at: Position) -> Pending<'_, ()> {
         Box::pin(async move {
             let mut call = scripts::BEGAN.key(self.index());
-            call.arg(at.0).arg(self.channel());
+            call.arg(at.0).arg(self.channel()).arg(registry);
             self.write(&call).await;
         })
     }
@@ -99,7 +102,7 @@ impl SharedCache for RedisCache {
         Box::pin(async move {
             let mut call = scripts::COMMITTED.key(self.index());
             call.arg(note.before.0).arg(note.after.0).arg(self.milliseconds()).arg(self.channel());
-            call.arg(note.tags.len());
+            call.arg(note.registry).arg(note.tags.len());
             for tag in &note.tags {
                 call.arg(tag);
             }

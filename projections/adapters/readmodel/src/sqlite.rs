@@ -30,6 +30,7 @@ use holdfast_projections::topic::{Cursor, Topic};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use uuid::Uuid;
 
 use values::unavailable;
 
@@ -58,6 +59,7 @@ const ROWS_AHEAD: usize = 256;
 pub struct SqliteReadStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    id: Uuid,
 }
 
 impl SqliteReadStore {
@@ -97,7 +99,13 @@ impl SqliteReadStore {
             .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
             .row_buffer_size(ROWS_AHEAD);
         let readers = pool(READERS).connect_with(readers).await.map_err(unavailable)?;
-        Ok(Self { writer, readers })
+        let id = registry::store(&readers).await?;
+        Ok(Self { writer, readers, id })
+    }
+
+    /// Which store this is: it got the id when it was made.
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Closes its connections; what was committed is moved from the WAL into the file.
@@ -168,6 +176,10 @@ impl ReadStore for SqliteReadStore {
         Box::pin(changes::trim(&self.writer, retention))
     }
 
+    fn sweep(&self, limit: u32) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(changes::sweep(&self.writer, limit))
+    }
+
     fn scan(
         &self,
         generation: GenerationId,
@@ -201,8 +213,8 @@ mod tests {
     async fn no_topic_outlives_its_change() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteReadStore::open(folder.path()).await.unwrap();
-        let me = |n| Topic::Me(PrincipalId::from_uuid(uuid::Uuid::from_u128(n)));
-        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let me = |n| Topic::Me(PrincipalId::from_uuid(Uuid::from_u128(n)));
+        let epoch = Epoch::from_uuid(Uuid::from_u128(1));
         let mut expected = None;
         for position in (1..=4).map(Position) {
             let change = |topics, count| Change {
@@ -226,11 +238,12 @@ mod tests {
             store.commit(page).await.unwrap();
         }
         store.trim(Retention { positions: 1, age: None }).await.unwrap();
-        let left: Vec<i64> = sqlx::query_scalar("SELECT position FROM change_topics")
-            .fetch_all(&store.writer)
-            .await
-            .unwrap();
-        assert_eq!(left, [4, 4, 4]);
+        for (swept, kept) in [(4, vec![3, 3, 3, 4, 4, 4]), (2, vec![4, 4, 4]), (0, vec![4, 4, 4])] {
+            assert_eq!(store.sweep(4).await, Ok(swept));
+            let topics = "SELECT position FROM change_topics ORDER BY position";
+            let left = sqlx::query_scalar::<_, i64>(topics).fetch_all(&store.writer).await;
+            assert_eq!(left.unwrap(), kept);
+        }
     }
 
     #[tokio::test]
@@ -240,7 +253,7 @@ mod tests {
         let build = Alteration::Build { view: "v".to_owned(), version: 1 };
         let registry = store.alter(0, build).await.unwrap();
         let generation = registry.generations[0].id;
-        let epoch = Epoch::from_uuid(uuid::Uuid::from_u128(1));
+        let epoch = Epoch::from_uuid(Uuid::from_u128(1));
         let large = || Document::stored("x".repeat(1 << 20));
         let page = |expected: Option<Checkpoint>, position| Page {
             target: Target::Generation(generation),
@@ -279,5 +292,18 @@ mod tests {
             sqlx::query(room(100_000)).execute(&store.writer).await.unwrap();
             assert_eq!(store.commit(page).await, Ok(()));
         }
+    }
+
+    #[tokio::test]
+    async fn each_file_is_a_store_of_its_own_and_stays_it() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let open = async |folder: &tempfile::TempDir| {
+            let store = SqliteReadStore::open(folder.path()).await.unwrap();
+            store.close().await;
+            store.id()
+        };
+        let known = open(&one).await;
+        assert_eq!(open(&one).await, known);
+        assert_ne!(open(&other).await, known);
     }
 }

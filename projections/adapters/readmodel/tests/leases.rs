@@ -64,6 +64,16 @@ impl Leases for Line {
             self.leases.release(name, holder).await
         })
     }
+    fn forget(
+        &self,
+        prefix: String,
+        unused: Duration,
+    ) -> Pending<'_, Result<(), LeasesUnavailable>> {
+        Box::pin(async move {
+            self.through().await;
+            self.leases.forget(prefix, unused).await
+        })
+    }
     fn list(&self) -> Pending<'_, Result<Vec<Lease>, LeasesUnavailable>> {
         Box::pin(async move {
             self.through().await;
@@ -261,6 +271,35 @@ async fn a_store_whose_clock_goes_back_makes_nobody_wait_for_a_dead_worker() {
         calm().await;
     }
     assert_eq!((two.parts().len(), two.views()), (8, Some(2)));
+}
+
+#[tokio::test]
+async fn workers_of_the_past_are_forgotten_and_the_numbers_of_shares_are_not() {
+    let (time, leases) = scene();
+    let long = Duration::from_hours(3);
+    for start in 1..=3 {
+        let one = Worker::start(&format!("start {start}"), &leases, &time);
+        calm().await;
+        assert_eq!(one.views(), Some(start), "the next tenure");
+        one.stop().await;
+    }
+    let dead = Worker::start("dead", &leases, &time);
+    calm().await;
+    dead.task.abort();
+    time.forward(long);
+    let live = Worker::start("live", &leases, &time);
+    calm().await;
+    assert_eq!(live.views(), Some(5));
+    // None of them stands; one that is only released or run out would come back with its next number.
+    for (worker, fence) in [("start 1", 1), ("start 3", 1), ("dead", 1), ("live", 1)] {
+        let name = format!("worker/{worker}");
+        let taken = leases.take(name, worker.to_owned(), Duration::from_secs(6)).await;
+        assert_eq!(taken.unwrap(), Taken::Held { fence }, "{worker}");
+    }
+    pass(&time, Duration::from_secs(10), &[&live]).await;
+    time.forward(long);
+    calm().await;
+    assert_eq!(live.views(), Some(6), "it was away for long, and comes back under the next number");
 }
 
 #[tokio::test]

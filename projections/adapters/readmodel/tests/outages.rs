@@ -61,6 +61,7 @@ async fn every_call(store: &PostgresReadStore) -> Vec<Option<StoreError>> {
         told(store.list("v", Query { limit: 1, ..Query::default() })),
         told(store.changes(None, Cursor::START, 1)),
         told(store.trim(retention)),
+        told(store.sweep(9)),
         told(store.scan(some, None, 1)),
         told(store.compare(some, some)),
     ])

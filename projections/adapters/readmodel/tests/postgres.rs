@@ -62,6 +62,7 @@ async fn what_is_let_go_of_leaves_nothing_behind() {
     let feed = MemoryFeed::new(history(52, 1_500));
     run_to_head(&feed, &store, Projections::all(), 500).await;
     store.trim(Retention { positions: 100, age: None }).await.unwrap();
+    while store.sweep(100).await.unwrap() > 0 {}
     let left = store.changes(None, Cursor::after(Position(1_600), 0), 1).await.unwrap();
     let oldest = left.oldest.position;
     let kept = "SELECT count(DISTINCT (position, ordinal)) - (SELECT count(*) FROM changes \
@@ -121,6 +122,24 @@ async fn a_lease_is_held_by_one_and_judged_by_the_clock_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_that_nobody_uses_are_forgotten_where_their_numbers_do_not_matter() {
+    let Some(schema) = postgres("leases of the past").await else { return };
+    let leases = in_postgres(&schema).await.leases();
+    for name in ["worker/released", "worker/old", "worker/new", "worker/alive", "views"] {
+        leases.take(name.to_owned(), "n".to_owned(), Duration::from_secs(6)).await.unwrap();
+    }
+    leases.release("worker/released".to_owned(), "n".to_owned()).await.unwrap();
+    let long_ago = "UPDATE leases SET until = clock_timestamp() - interval '61 min' \
+        WHERE name IN ('worker/old', 'views'); \
+        UPDATE leases SET until = clock_timestamp() - interval '59 min' WHERE name = 'worker/new'";
+    sql(&schema, long_ago).await;
+    leases.forget("worker/".to_owned(), Duration::from_hours(1)).await.unwrap();
+    assert_eq!(number(&schema, "SELECT count(*) FROM leases").await, 3);
+    let taken = leases.take("views".to_owned(), "m".to_owned(), Duration::from_secs(6)).await;
+    assert_eq!(taken, Ok(Taken::Held { fence: 2 }), "a share goes on counting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     let Some(schema) = postgres("migrations of views").await else { return };
     let address = schema.url().parse().unwrap();
@@ -137,4 +156,14 @@ async fn the_changes_of_the_tables_are_shown_as_they_stand() {
     let refused = PostgresReadStore::open(address.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("migration 1 ") && refused.contains("migrate status"), "{refused}");
     assert_eq!(states().await[0], StepState::Changed, "which shows it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_schema_is_a_store_of_its_own_and_stays_it() {
+    let (Some(schema), Some(elsewhere)) = (postgres("ids").await, postgres("ids").await) else {
+        return;
+    };
+    let (one, again) = (in_postgres(&schema).await.id(), in_postgres(&schema).await.id());
+    assert_eq!(one, again);
+    assert_ne!(one, in_postgres(&elsewhere).await.id());
 }

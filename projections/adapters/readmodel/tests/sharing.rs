@@ -1,4 +1,5 @@
-//! Lists that nodes share in Redis are what the store holds, after each page that the runner notes.
+//! Lists that nodes share in Redis are what the store holds, after each page that the runner notes, and
+//! after switches of which Redis never heard.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/stage.rs"]
@@ -6,12 +7,13 @@ mod stage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Feed as _, Pending, Position};
 use holdfast_projections::ports::{Query, ReadStore};
+use holdfast_projections::rebuild::Rebuilder;
 use holdfast_projections::shared::{Note, Place, SharedCache};
 use holdfast_projections::{Projections, Reader, Runner};
 use holdfast_readmodel::MemoryReadStore;
@@ -22,11 +24,26 @@ use tokio_util::sync::CancellationToken;
 
 use stage::{options, patience};
 
-/// Counts what the cache serves.
+/// Counts what the cache serves, and can lose the word that a runner begins.
 #[derive(Debug)]
 struct Counted {
     cache: RedisCache,
     served: AtomicUsize,
+    deaf: AtomicBool,
+}
+
+impl Counted {
+    async fn over(address: &str) -> Arc<Self> {
+        let redis = Redis::open(address).await.unwrap();
+        let epoch = Epoch::from_uuid(holdfast_test_stores::unique_id());
+        let cache = RedisCache::new(
+            redis,
+            epoch,
+            holdfast_test_stores::unique_id(),
+            Duration::from_mins(1),
+        );
+        Arc::new(Self { cache, served: AtomicUsize::default(), deaf: AtomicBool::default() })
+    }
 }
 
 impl SharedCache for Counted {
@@ -38,12 +55,15 @@ impl SharedCache for Counted {
         })
     }
 
-    fn put(&self, place: Place, value: String, at: Position) -> Pending<'_, ()> {
-        self.cache.put(place, value, at)
+    fn put(&self, registry: u64, place: Place, value: String, at: Position) -> Pending<'_, ()> {
+        self.cache.put(registry, place, value, at)
     }
 
-    fn began(&self, at: Position) -> Pending<'_, ()> {
-        self.cache.began(at)
+    fn began(&self, registry: u64, at: Position) -> Pending<'_, ()> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(()));
+        }
+        self.cache.began(registry, at)
     }
 
     fn committed(&self, note: Note) -> Pending<'_, ()> {
@@ -73,10 +93,7 @@ async fn agree(reader: &Reader, store: &Arc<dyn ReadStore>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_from_the_cache_is_what_the_store_holds_after_each_page() {
     let Some(address) = holdfast_test_stores::redis("shared lists") else { return };
-    let redis = Redis::open(&address).await.unwrap();
-    let epoch = Epoch::from_uuid(holdfast_test_stores::unique_id());
-    let cache = RedisCache::new(redis, epoch, Duration::from_mins(1));
-    let cache = Arc::new(Counted { cache, served: AtomicUsize::new(0) });
+    let cache = Counted::over(&address).await;
     let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
     let events = history(61, 400);
     let ends = stage::ends(&events);
@@ -108,4 +125,50 @@ async fn a_list_from_the_cache_is_what_the_store_holds_after_each_page() {
     ended.unwrap();
     let served = cache.served.load(Ordering::SeqCst);
     assert!(served > 40, "the cache served only {served} lists");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_from_before_a_switch_does_not_come_back_with_its_generation() {
+    let Some(address) = holdfast_test_stores::redis("shared lists after switches") else { return };
+    let cache = Counted::over(&address).await;
+    let store: Arc<dyn ReadStore> = Arc::new(MemoryReadStore::new());
+    let events = history(62, 400);
+    let half = stage::ends(&events)[150];
+    let (early, late) = events.split_at(events.partition_point(|event| event.position <= half));
+    let feed = MemoryFeed::new(early.to_vec());
+    let views = Projections::all();
+    let view = views.iter().find(|view| view.name() == "calendar").cloned().unwrap();
+    let rebuilder = Rebuilder::new(Arc::new(feed.clone()), Arc::clone(&store), 64);
+    let runner = Runner::new(Arc::new(feed.clone()), Arc::clone(&store), views, options(64))
+        .with_shared(Some(Arc::<Counted>::clone(&cache)));
+    let (reader, stop, never) =
+        (runner.reader(), CancellationToken::new(), CancellationToken::new());
+    let watch = async {
+        reader.wait_for(feed.head().await.unwrap().position, patience()).await.unwrap();
+        agree(&reader, &store).await;
+        assert!(cache.served.load(Ordering::SeqCst) > 0);
+        // From here on Redis hears of pages, but of no switch.
+        cache.deaf.store(true, Ordering::SeqCst);
+        let old = store.registry().await.unwrap().active("calendar").unwrap().id;
+        let new = rebuilder.start(view.as_ref()).await.unwrap();
+        let mut shown = reader.watch();
+        for generation in [new, old] {
+            rebuilder.catch_up(&view, generation, &|_| {}, &never).await.unwrap();
+            shown.mark_unchanged();
+            rebuilder.switch(&view, generation, &|_| {}, &never).await.unwrap();
+            tokio::select! {
+                opened = shown.changed() => opened.unwrap(),
+                () = patience() => panic!("the runner does not open anew"),
+            }
+            agree(&reader, &store).await;
+            if generation == new {
+                feed.append(late);
+                let head = feed.head().await.unwrap().position;
+                reader.wait_for(head, patience()).await.unwrap();
+            }
+        }
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(runner.run(stop.clone()), watch);
+    ended.unwrap();
 }

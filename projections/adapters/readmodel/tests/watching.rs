@@ -2,6 +2,8 @@
 //! keeps them, dies, sleeps or wakes up, every node tells every change once and in order.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/behind.rs"]
+mod behind;
 #[path = "support/hands.rs"]
 mod hands;
 #[path = "support/nodes.rs"]

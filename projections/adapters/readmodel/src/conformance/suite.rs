@@ -29,6 +29,7 @@ pub async fn passes<S: ReadStore>(open: impl AsyncFn() -> S) {
     reads::a_scan_shows_everything_once(&open().await).await;
     changes::changes_come_in_order_once_and_by_topic(&open().await).await;
     changes::who_comes_back_too_late_is_told(&open().await).await;
+    changes::what_was_let_go_of_is_swept_by_the_handful_and_nothing_else(&open().await).await;
     changes::age_is_judged_by_acceptance_and_a_wrong_clock_loses_nothing(&open().await).await;
     switches::a_generation_takes_over_and_is_taken_back(&open().await).await;
     switches::a_switch_makes_every_cursor_too_old(&open().await).await;

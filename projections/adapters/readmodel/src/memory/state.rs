@@ -237,8 +237,18 @@ impl State {
         if cut > Position::START {
             self.oldest = self.oldest.max(Cursor::after(cut, 0));
         }
-        let first = Position(self.oldest.position.0.saturating_add(1));
-        self.changes = self.changes.split_off(&Cursor::of(first, 0, 0));
+    }
+
+    pub(super) fn sweep(&mut self, limit: u32) -> u64 {
+        let mut swept = 0;
+        while swept < u64::from(limit)
+            && let Some(first) = self.changes.first_entry()
+            && first.key().position <= self.oldest.position
+        {
+            first.remove();
+            swept = swept.saturating_add(1);
+        }
+        swept
     }
 
     pub(super) fn scan(

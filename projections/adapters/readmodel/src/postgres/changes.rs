@@ -91,17 +91,18 @@ fn change(row: &PgRow, asked: Option<&[Topic]>) -> Result<Option<Change>, StoreE
 }
 
 /// Notes from where on changes are kept; those before are nobody's any more.
-pub(super) async fn forget(database: &Database, retention: Retention) -> Result<(), StoreError> {
+pub(super) async fn trim(database: &Database, retention: Retention) -> Result<(), StoreError> {
     // Clocks differ: whatever stands after the first that is young enough is kept.
-    let forget = "WITH cut AS (SELECT greatest(coalesce(l.position, 0) - $1, \
-            (SELECT c.position FROM changes c WHERE c.accepted_at >= (SELECT n.accepted_at \
+    let trim = "WITH cut AS (SELECT greatest(coalesce(l.position, 0) - $1, \
+            (SELECT c.position FROM changes c WHERE c.position > l.oldest_position \
+             AND c.accepted_at >= (SELECT n.accepted_at \
                FROM changes n ORDER BY n.position DESC, n.ordinal DESC LIMIT 1) - $2::interval \
              ORDER BY c.position, c.ordinal LIMIT 1) - 1) AS position FROM live l) \
         UPDATE live SET oldest_position = cut.position, oldest_ordinal = $3 FROM cut \
         WHERE cut.position > 0 \
         AND (cut.position, $3) > (live.oldest_position, live.oldest_ordinal)";
     let mut visit = Visit::begin(database).await?;
-    sqlx::query(forget)
+    sqlx::query(trim)
         .bind(stored(retention.positions))
         .bind(retention.age.map(interval))
         .bind(stored(Cursor::after(Position::START, 0).ordinal))

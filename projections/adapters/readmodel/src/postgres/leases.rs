@@ -29,6 +29,9 @@ const TAKE: &str = "INSERT INTO leases AS known (name, holder, until, fence) \
 
 const RELEASE: &str = "UPDATE leases SET until = '-infinity' WHERE name = $1 AND holder = $2";
 
+const FORGET: &str = "DELETE FROM leases \
+    WHERE starts_with(name, $1) AND until < clock_timestamp() - $2::interval";
+
 const LIST: &str = "SELECT name, holder, fence, \
       (extract(epoch FROM until - c.now) * 1000000)::bigint AS remaining \
     FROM leases CROSS JOIN (SELECT clock_timestamp() AS now OFFSET 0) c \
@@ -88,6 +91,18 @@ impl Leases for PostgresLeases {
     fn release(&self, name: String, holder: String) -> Pending<'_, Result<(), LeasesUnavailable>> {
         Box::pin(async move {
             let query = sqlx::query(RELEASE).bind(name).bind(holder);
+            bounded(rows(&self.database, query)).await.map_err(unavailable)?;
+            Ok(())
+        })
+    }
+
+    fn forget(
+        &self,
+        prefix: String,
+        unused: Duration,
+    ) -> Pending<'_, Result<(), LeasesUnavailable>> {
+        Box::pin(async move {
+            let query = sqlx::query(FORGET).bind(prefix).bind(interval(unused));
             bounded(rows(&self.database, query)).await.map_err(unavailable)?;
             Ok(())
         })

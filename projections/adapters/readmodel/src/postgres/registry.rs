@@ -8,7 +8,9 @@ use holdfast_projections::registry::{
 };
 use holdfast_projections::topic::Cursor;
 use sqlx::postgres::{PgConnection, PgRow};
+use uuid::Uuid;
 
+use super::reads::rows;
 use super::values::{checkpoint, checkpoint_in, column, damaged, failed, id, number, stored};
 use super::visit::Visit;
 
@@ -20,6 +22,12 @@ const BEGIN: &str = "BEGIN; \
 
 fn refused(why: &str) -> StoreError {
     StoreError::Refused(why.to_owned())
+}
+
+/// Which store it is.
+pub(super) async fn store(database: &Database) -> Result<Uuid, StoreError> {
+    let rows = rows(database, sqlx::query("SELECT id FROM read_store")).await?;
+    column(rows.first().ok_or_else(|| damaged("the store has no id"))?, "id")
 }
 
 /// What the store holds.

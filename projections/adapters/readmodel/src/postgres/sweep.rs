@@ -4,7 +4,7 @@
 use holdfast_postgres::Database;
 use holdfast_projections::ports::StoreError;
 
-use super::visit::until_done;
+use super::visit::{handful, until_done};
 
 /// Documents of generations that are gone. No page adds to those: it would not find its checkpoint.
 pub(super) async fn documents(database: &Database) -> Result<(), StoreError> {
@@ -24,8 +24,8 @@ pub(super) async fn documents(database: &Database) -> Result<(), StoreError> {
     until_done(database, sweep, 2_000).await
 }
 
-/// Changes that need not be kept, with the topics under which they were found.
-pub(super) async fn changes(database: &Database) -> Result<(), StoreError> {
+/// Up to `limit` changes that were let go of, with the topics under which they were found.
+pub(super) async fn changes(database: &Database, limit: u32) -> Result<u64, StoreError> {
     let sweep = "WITH old AS (SELECT c.position, c.ordinal FROM changes c \
             WHERE c.position <= (SELECT oldest_position FROM live) \
             ORDER BY c.position, c.ordinal LIMIT $1 FOR UPDATE SKIP LOCKED), \
@@ -37,5 +37,5 @@ pub(super) async fn changes(database: &Database) -> Result<(), StoreError> {
             WHERE t.topic = known.topic AND t.position = known.position \
             AND t.ordinal = known.ordinal) \
         SELECT count(*) FROM gone";
-    until_done(database, sweep, 2_000).await
+    handful(database, sweep, limit).await
 }

@@ -12,7 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, Postgres};
 use tokio::time::{sleep, timeout};
 
-use super::values::failed;
+use super::values::{failed, number};
 
 /// How long a call may take, with getting a connection: whoever asks has an answer within two
 /// seconds.
@@ -132,23 +132,28 @@ async fn attend(database: &Database) -> StoreError {
     }
 }
 
+/// Sweeps up to `many` rows; says how many were found.
+pub(super) async fn handful(
+    database: &Database,
+    sweep: &'static str,
+    many: u32,
+) -> Result<u64, StoreError> {
+    bounded(async {
+        let mut visit = Visit::begin(database).await?;
+        let row = sqlx::query(sweep).bind(i64::from(many)).fetch_one(&mut *visit).await;
+        let swept = row.and_then(|row| row.try_get(0)).map_err(failed)?;
+        visit.end();
+        number(swept)
+    })
+    .await
+}
+
 /// Sweeps, a handful at a time, until nothing is found.
 pub(super) async fn until_done(
     database: &Database,
     sweep: &'static str,
-    handful: i64,
+    many: u32,
 ) -> Result<(), StoreError> {
-    loop {
-        let swept: i64 = bounded(async {
-            let mut visit = Visit::begin(database).await?;
-            let row = sqlx::query(sweep).bind(handful).fetch_one(&mut *visit).await;
-            let swept = row.and_then(|row| row.try_get(0)).map_err(failed)?;
-            visit.end();
-            Ok(swept)
-        })
-        .await?;
-        if swept == 0 {
-            return Ok(());
-        }
-    }
+    while handful(database, sweep, many).await? > 0 {}
+    Ok(())
 }

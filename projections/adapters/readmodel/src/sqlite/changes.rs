@@ -97,13 +97,45 @@ fn change(row: &SqliteRow, asked: Option<&[Topic]>) -> Result<Change, StoreError
     })
 }
 
+macro_rules! old {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM changes WHERE position <= (SELECT oldest_position FROM live) \
+             ORDER BY position, ordinal LIMIT ?"
+        )
+    };
+}
+
 /// Topics are found through their changes, which name them: an index over their positions would
 /// cost an entry for each topic of each change, to be read only here.
-const DELETE_TOPICS: &str = "DELETE FROM change_topics WHERE (topic, position, ordinal) IN \
-     (SELECT topic.value, old.position, old.ordinal FROM changes old CROSS JOIN \
-     json_each('[\"' || replace(old.topics, ' ', '\",\"') || '\"]') topic WHERE old.position <= ?)";
+const DELETE_TOPICS: &str = concat!(
+    "DELETE FROM change_topics WHERE (topic, position, ordinal) IN \
+     (SELECT topic.value, old.position, old.ordinal FROM (",
+    old!("topics, position, ordinal"),
+    ") old CROSS JOIN json_each('[\"' || replace(old.topics, ' ', '\",\"') || '\"]') topic)"
+);
 
-/// Lets go of changes that need not be kept.
+const DELETE_CHANGES: &str = concat!("DELETE FROM changes WHERE rowid IN (", old!("rowid"), ")");
+
+/// Removes up to `limit` changes that were let go of, with the topics under which they were found.
+pub(super) async fn sweep(writer: &SqlitePool, limit: u32) -> Result<u64, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+    let mut swept = 0;
+    for statement in [DELETE_TOPICS, DELETE_CHANGES] {
+        let done = sqlx::query(statement)
+            .bind(i64::from(limit))
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        swept = done.rows_affected();
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(swept)
+}
+
+/// Notes from where on changes are kept; those before are nobody's any more.
 pub(super) async fn trim(writer: &SqlitePool, retention: Retention) -> Result<(), StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
     let kept = kept(&mut transaction).await?;
@@ -126,12 +158,5 @@ pub(super) async fn trim(writer: &SqlitePool, retention: Retention) -> Result<()
         cut => kept.oldest.max(Cursor::after(Position(cut), 0)),
     };
     set_oldest(&mut transaction, oldest).await?;
-    for statement in [DELETE_TOPICS, "DELETE FROM changes WHERE position <= ?"] {
-        sqlx::query(statement)
-            .bind(stored(oldest.position.0))
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-    }
     transaction.commit().await.map_err(unavailable)
 }

@@ -7,11 +7,19 @@ use holdfast_projections::registry::{
 };
 use holdfast_projections::topic::Cursor;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use uuid::Uuid;
 
 use super::values::{checkpoint, checkpoint_in, column, damaged, id, number, stored, unavailable};
 
 fn refused(why: &str) -> StoreError {
     StoreError::Refused(why.to_owned())
+}
+
+/// Which store it is.
+pub(super) async fn store(readers: &SqlitePool) -> Result<Uuid, StoreError> {
+    let row = sqlx::query("SELECT id FROM read_store").fetch_one(readers).await;
+    let id: Vec<u8> = column(&row.map_err(unavailable)?, "id")?;
+    Uuid::from_slice(&id).map_err(damaged)
 }
 
 /// What the store holds. The caller's transaction makes it one snapshot.

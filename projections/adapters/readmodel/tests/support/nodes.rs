@@ -16,19 +16,16 @@ use holdfast_domain::log::{Pending, Position};
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::hints::{Hints, NoHints};
 use holdfast_projections::keeper::{Held, VIEWS};
-use holdfast_projections::ports::{
-    Change, ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
-    Snapshot, StoreError,
-};
+use holdfast_projections::ports::{Change, Page, ReadStore, StoreError};
 use holdfast_projections::reader::News;
-use holdfast_projections::registry::{Alteration, GenerationId, Registry};
-use holdfast_projections::topic::{Cursor, Topic};
+use holdfast_projections::topic::Cursor;
 use holdfast_projections::{Projections, Reader, Runner, Shift, watcher};
 use holdfast_readmodel::conformance::MemoryFeed;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::behind::{Behind, Meddling};
 use crate::stage::{options, patience};
 
 /// The view whose documents are compared.
@@ -221,82 +218,6 @@ impl Truth {
     }
 }
 
-/// What is done to commits on their way.
-trait Commits: Send + Sync + std::fmt::Debug {
-    fn inner(&self) -> &Arc<dyn ReadStore>;
-    fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>>;
-}
-
-/// A store behind something that meddles with commits.
-#[derive(Debug)]
-struct Behind<C>(C);
-
-impl<C: Commits> ReadStore for Behind<C> {
-    fn registry(&self) -> Pending<'_, Result<Registry, StoreError>> {
-        self.0.inner().registry()
-    }
-    fn alter(
-        &self,
-        revision: u64,
-        alteration: Alteration,
-    ) -> Pending<'_, Result<Registry, StoreError>> {
-        self.0.inner().alter(revision, alteration)
-    }
-    fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>> {
-        self.0.commit(page)
-    }
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
-        self.0.inner().load(generation, keys)
-    }
-    fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
-        self.0.inner().parked()
-    }
-    fn document(
-        &self,
-        view: &'static str,
-        key: Key,
-    ) -> Pending<'_, Result<Snapshot<Found>, StoreError>> {
-        self.0.inner().document(view, key)
-    }
-    fn list(
-        &self,
-        view: &'static str,
-        query: Query,
-    ) -> Pending<'_, Result<Snapshot<Vec<Entry>>, StoreError>> {
-        self.0.inner().list(view, query)
-    }
-    fn changes(
-        &self,
-        topics: Option<Vec<Topic>>,
-        after: Cursor,
-        limit: u32,
-    ) -> Pending<'_, Result<ChangePage, StoreError>> {
-        self.0.inner().changes(topics, after, limit)
-    }
-    fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
-        self.0.inner().trim(retention)
-    }
-    fn scan(
-        &self,
-        generation: GenerationId,
-        after: Option<Key>,
-        limit: u32,
-    ) -> Pending<'_, Result<Snapshot<Rows>, StoreError>> {
-        self.0.inner().scan(generation, after, limit)
-    }
-    fn compare(
-        &self,
-        left: GenerationId,
-        right: GenerationId,
-    ) -> Pending<'_, Result<Comparison, StoreError>> {
-        self.0.inner().compare(left, right)
-    }
-}
-
 /// Lets commits of the live views wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
@@ -336,7 +257,7 @@ impl Door {
     }
 }
 
-impl Commits for Door {
+impl Meddling for Door {
     fn inner(&self) -> &Arc<dyn ReadStore> {
         &self.inner
     }
@@ -356,7 +277,7 @@ impl Commits for Door {
 #[derive(Debug)]
 pub(crate) struct CarelessCommits(Arc<dyn ReadStore>);
 
-impl Commits for CarelessCommits {
+impl Meddling for CarelessCommits {
     fn inner(&self) -> &Arc<dyn ReadStore> {
         &self.0
     }

@@ -91,6 +91,25 @@ pub(super) async fn who_comes_back_too_late_is_told(store: &dyn ReadStore) {
     assert_eq!(store.changes(None, kept.oldest, 9).await.unwrap().oldest, kept.oldest);
 }
 
+pub(super) async fn what_was_let_go_of_is_swept_by_the_handful_and_nothing_else(
+    store: &dyn ReadStore,
+) {
+    active(store).await;
+    for position in 1..=10 {
+        let two = vec![change(position, 0, &[1, 2], "a"), change(position, 1, &[], "b")];
+        commit(store, position, two).await;
+    }
+    assert_eq!(store.sweep(100).await.unwrap(), 0, "nothing was let go of");
+    store.trim(Retention { positions: 6, age: None }).await.unwrap();
+    for swept in [3, 3, 2, 0] {
+        assert_eq!(store.sweep(3).await.unwrap(), swept);
+        let kept = store.changes(None, Cursor::after(Position(4), 0), 100).await.unwrap();
+        assert_eq!(kept.changes.len(), 12);
+        let named = store.changes(Some(vec![topic(2)]), kept.oldest, 100).await.unwrap();
+        assert_eq!(named.changes.len(), 6);
+    }
+}
+
 pub(super) async fn age_is_judged_by_acceptance_and_a_wrong_clock_loses_nothing(
     store: &dyn ReadStore,
 ) {
