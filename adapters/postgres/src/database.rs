@@ -104,9 +104,18 @@ impl Database {
         acquired.map_err(|why| self.named(why))
     }
 
-    /// A wait in vain says which database was waited for, and not which part of the client waited.
+    /// A wait in vain, or a way that ends, says which database it was about, and not which part of
+    /// the client waited.
     fn named(&self, why: sqlx::Error) -> sqlx::Error {
-        if matches!(why, sqlx::Error::PoolTimedOut) { silent(&self.address) } else { why }
+        let address = &self.address;
+        match why {
+            sqlx::Error::PoolTimedOut => silent(address),
+            sqlx::Error::Io(why) => {
+                let why = format!("PostgreSQL at {address} cannot be reached: {why}");
+                sqlx::Error::InvalidArgument(why)
+            }
+            other => other,
+        }
     }
 
     /// Whether there is a host that can be written; the pool knows it from now on. One looks for
@@ -208,7 +217,11 @@ mod tests {
         line.refuse();
         line.reset();
         let why = database.acquire().await.unwrap_err().to_string();
-        assert_eq!(why, format!("PostgreSQL at {address} does not answer: no connection in time"));
+        assert!(why.starts_with(&format!("PostgreSQL at {address} ")), "{why}");
+        assert_eq!(
+            silent(&address).to_string(),
+            format!("PostgreSQL at {address} does not answer: no connection in time")
+        );
         let none = sqlx::migrate::Migrator::with_migrations(vec![]);
         let why = crate::migrations::steps(&none, &address);
         let why = told(&why.await.unwrap_err());
