@@ -108,14 +108,14 @@ impl Database {
     /// the client waited.
     fn named(&self, why: sqlx::Error) -> sqlx::Error {
         let address = &self.address;
-        match why {
-            sqlx::Error::PoolTimedOut => silent(address),
-            sqlx::Error::Io(why) => {
-                let why = format!("PostgreSQL at {address} cannot be reached: {why}");
-                sqlx::Error::InvalidArgument(why)
-            }
-            other => other,
+        if matches!(why, sqlx::Error::PoolTimedOut) {
+            return silent(address);
         }
+        if let sqlx::Error::Io(why) = why {
+            let why = format!("PostgreSQL at {address} cannot be reached: {why}");
+            return sqlx::Error::InvalidArgument(why);
+        }
+        why
     }
 
     /// Whether there is a host that can be written; the pool knows it from now on. One looks for
