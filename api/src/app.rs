@@ -65,7 +65,14 @@ impl App {
         Self::start_with(config, Vec::new()).await
     }
 
-    /// The same, with parts that readiness asks.
+    /// As [`App::start`] does, and nothing is served when the read models are those of another log.
+    pub async fn start_recognised(config: Config) -> Result<Running, StartError> {
+        let state = State::open(config, Vec::new(), None, Handle::current()).await?;
+        state.recognise().await?;
+        listen(web::Data::new(state))
+    }
+
+    /// As [`App::start`] does, with parts that readiness asks.
     pub async fn start_with(
         config: Config,
         checks: Vec<Arc<dyn Check>>,

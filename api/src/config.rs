@@ -3,6 +3,7 @@
 //! came from is kept, so that `config show --origin` can tell. Reading the environment and the file
 //! is [`sources`]; this file turns texts into values that cannot be wrong.
 
+pub mod environment;
 pub mod rate;
 pub mod role;
 pub mod settings;
@@ -44,6 +45,14 @@ pub enum ConfigError {
         key: String,
         /// The setting whose name is nearest.
         nearest: &'static str,
+    },
+    /// A variable of the environment that begins like ours and that nobody reads.
+    #[error("environment: unknown setting `{name}`; did you mean `{nearest}`?")]
+    UnknownVariable {
+        /// The variable found.
+        name: String,
+        /// The variable whose name is nearest.
+        nearest: String,
     },
     /// The file is there and cannot be used.
     #[error("{file}: {why}")]

@@ -10,12 +10,14 @@ use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS};
 use holdfast_projections::leases::{Lease, Leases, LeasesUnavailable};
 use holdfast_projections::monotonic::Steady;
 use holdfast_projections::presence::workers;
+use holdfast_projections::recognised::Recognised;
 use holdfast_projections::status::Status;
 use tokio::sync::watch;
 
 use crate::config::role::NodeRole;
 use crate::health::check::Check;
 use crate::lifecycle::Lifecycle;
+use crate::stores::Stores;
 
 /// The division of the work.
 #[derive(Debug, Clone)]
@@ -39,29 +41,39 @@ pub struct Divided {
 
 impl Division {
     /// Begins to take part, when the role says so. `node` is a name that no other node has, and
-    /// `account` what those who keep or follow the views here say of themselves.
+    /// `account` what those who keep or follow the views here say of themselves. Read models of
+    /// another log than the node's end the process: it has no part in their work.
     pub fn start(
-        leases: &Arc<dyn Leases>,
+        stores: &Stores,
         role: NodeRole,
         node: String,
         account: watch::Receiver<Status>,
         lifecycle: &Lifecycle,
     ) -> Self {
+        let leases = Arc::clone(&stores.leases);
         if !role.works() {
             let nothing = watch::Sender::new(Held::new()).subscribe();
-            return Self { leases: Arc::clone(leases), held: nothing };
+            return Self { leases, held: nothing };
         }
         let groups = vec![vec![VIEWS.to_owned()], shares::all()];
         let clock = Arc::new(Steady::new());
-        let keeper = Keeper::new(Arc::clone(leases), clock, node, groups, Terms::default());
+        let (feed, views) = (Arc::clone(&stores.feed), Arc::clone(&stores.views));
+        let own = Arc::new(Recognised::new(Arc::clone(&leases), feed, views));
+        let asked: Arc<dyn Leases> = Arc::<Recognised>::clone(&own);
+        let keeper = Keeper::new(asked, clock, node, groups, Terms::default());
         let keeper = keeper.minding(account);
         let held = keeper.held();
-        let stop = lifecycle.runners_stop().clone();
+        let stop = lifecycle.runners_stop().child_token();
         lifecycle.start("leases", async move {
-            keeper.run(stop).await;
-            Ok(())
+            let refused = async {
+                let refused = stop.run_until_cancelled(own.refused()).await;
+                stop.cancel();
+                refused
+            };
+            let ((), refused) = tokio::join!(keeper.run(stop.clone()), refused);
+            refused.map_or(Ok(()), Err)
         });
-        Self { leases: Arc::clone(leases), held }
+        Self { leases, held }
     }
 
     /// This node's shares, as they change.

@@ -1,6 +1,7 @@
 //! What readiness asks of a node's parts. A view is measured against the head of the log, not
 //! against its own mark: a runner that reads nothing is not up to date.
 
+pub mod cache;
 pub mod check;
 pub mod clock;
 
@@ -13,8 +14,10 @@ use holdfast_eventlog::LogStats;
 use holdfast_projections::Reader;
 use holdfast_projections::status::Source;
 
+use self::cache::CacheCheck;
 use self::check::Check;
 use self::clock::ClockCheck;
+use crate::division::Division;
 use crate::node::Node;
 use crate::stores::Writer;
 
@@ -34,9 +37,12 @@ pub fn checks(node: &Node) -> Vec<Arc<dyn Check>> {
     let log =
         LogCheck { feed: Arc::clone(&feed), writer: node.writer.clone(), seen: Mutex::default() };
     let processes = ProcessesCheck { processes: node.processes.clone() };
-    let mut checks: Vec<Arc<dyn Check>> =
-        vec![Arc::new(log), Arc::new(ViewsCheck { feed, reader }), Arc::new(processes)];
+    let views = ViewsCheck { feed, reader, division: node.division.clone() };
+    let mut checks: Vec<Arc<dyn Check>> = vec![Arc::new(log), Arc::new(views), Arc::new(processes)];
     checks.push(Arc::new(node.division.clone()));
+    if let Some(redis) = node.redis.clone() {
+        checks.push(Arc::new(CacheCheck { redis }));
+    }
     // A clock that is moved by hand agrees with nobody's.
     if let Some(store) = node.store_clock.clone().filter(|_| node.test_clock.is_none()) {
         checks.push(Arc::new(ClockCheck { node: Arc::clone(&node.clock), store }));
@@ -131,6 +137,16 @@ impl Check for ProcessesCheck {
 struct ViewsCheck {
     feed: Arc<dyn Feed>,
     reader: Reader,
+    division: Division,
+}
+
+/// Who keeps the views, as the text goes on.
+fn keeper(source: Source, kept: Option<bool>) -> &'static str {
+    match (source, kept) {
+        (Source::Store, Some(true)) => ", kept by another node",
+        (Source::Store, Some(false)) => ", kept by nobody now",
+        (Source::Store, None) | (Source::Log | Source::Unknown, _) => "",
+    }
 }
 
 impl Check for ViewsCheck {
@@ -148,10 +164,8 @@ impl Check for ViewsCheck {
             let lag = head.0.saturating_sub(status.position.0);
             let stalled = lag > 0 && status.last_progress.elapsed() > STALLED_AFTER;
             let (position, parked) = (status.position, status.parked);
-            let by = match status.source {
-                Source::Store => ", kept by another node",
-                Source::Log | Source::Unknown => "",
-            };
+            let kept = self.division.now().await.ok().map(|divided| divided.views);
+            let by = keeper(status.source, kept);
             let account = format!("at {position} of {head}, {parked} keys parked{by}");
             match status.trouble {
                 Some(why) => Err(format!("{account}; trying again after: {why}")),
@@ -169,6 +183,14 @@ mod tests {
     use holdfast_eventlog::MemoryLog;
 
     use super::*;
+
+    #[test]
+    fn views_are_said_to_be_kept_by_another_node_only_when_one_keeps_them() {
+        assert_eq!(keeper(Source::Store, Some(true)), ", kept by another node");
+        assert_eq!(keeper(Source::Store, Some(false)), ", kept by nobody now");
+        assert_eq!(keeper(Source::Store, None), "", "nobody knows");
+        assert_eq!(keeper(Source::Log, Some(true)), "");
+    }
 
     #[test]
     fn a_log_that_commits_nothing_while_something_waits_is_stalled() {

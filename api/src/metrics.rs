@@ -107,6 +107,24 @@ impl ProjectionMetrics {
     }
 }
 
+/// The cache and the rate limits that nodes share.
+#[derive(Debug, Clone, Default)]
+pub struct CacheMetrics {
+    up: Level,
+}
+
+impl CacheMetrics {
+    /// Shows whether it answers.
+    pub fn answers(&self, answers: bool) {
+        self.up.set(u64::from(answers));
+    }
+
+    /// Is shown from now on: only a node that was given one has anything to show.
+    pub fn own(&self, to: &mut Registry) {
+        to.register("cache_up", "1 while the shared Redis answers, else 0", self.up.clone());
+    }
+}
+
 /// Steps of processes.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessMetrics {
@@ -168,6 +186,8 @@ pub struct Metrics {
     pub commands: CommandMetrics,
     /// The event log.
     pub log: LogMetrics,
+    /// The shared cache.
+    pub cache: CacheMetrics,
     /// Projections.
     pub projections: ProjectionMetrics,
     /// Processes.
@@ -195,6 +215,7 @@ impl Default for Metrics {
             http,
             commands: CommandMetrics::default(),
             log: LogMetrics::default(),
+            cache: CacheMetrics::default(),
             projections: ProjectionMetrics::default(),
             processes: ProcessMetrics::default(),
             division: DivisionMetrics::default(),

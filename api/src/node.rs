@@ -83,6 +83,9 @@ impl Node {
         if let Ok(divided) = self.division.now().await {
             metrics.division.show(&divided);
         }
+        if let Some(redis) = &self.redis {
+            metrics.cache.answers(redis.gone().borrow().is_none());
+        }
         let stats = self.processes.stats();
         raise(&metrics.processes.failed, stats.failed);
         raise(&metrics.processes.panicked, stats.panicked);
@@ -118,7 +121,7 @@ impl Node {
         let runner = runner(&stores, config);
         let reader = runner.reader();
         let account = reader.watch_status();
-        let division = Division::start(&stores.leases, config.role, name, account, lifecycle);
+        let division = Division::start(&stores, config.role, name, account, lifecycle);
         start_views(runner, &division, lifecycle);
         let due = Arc::new(DueReads::new(reader.clone()));
         let shares = Shares::held(division.held());

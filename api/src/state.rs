@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use holdfast_domain::log::ReadError;
+use holdfast_projections::follower::FollowError;
+use holdfast_projections::recognised::{Origin, origin};
 use holdfast_redis::Limits as SharedBuckets;
 use tokio::runtime::Handle;
 
@@ -39,6 +41,23 @@ pub enum StateError {
     /// The event log, when it was asked where it ends.
     #[error("the event log: {0}")]
     Unread(#[from] ReadError),
+    /// One of the two, when they were compared.
+    #[error("the event log and the read models: {0}")]
+    Uncompared(#[from] FollowError),
+    /// The read models are those of another log.
+    #[error(
+        "the event log ({log}) and the read models ({read}) do not belong together: {why}. If it is \
+         not this log that was restored, set log-url (HOLDFAST_LOG_URL) and read-url \
+         (HOLDFAST_READ_URL) to stores that belong together"
+    )]
+    Apart {
+        /// The log as it may be shown.
+        log: String,
+        /// The read models as they may be shown.
+        read: String,
+        /// Both epochs.
+        why: String,
+    },
 }
 
 /// What handlers share.
@@ -67,6 +86,17 @@ pub struct State {
 }
 
 impl State {
+    /// Refuses read models that follow another log, or another life of it.
+    pub async fn recognise(&self) -> Result<(), StateError> {
+        match origin(&self.node.feed, &self.node.views).await? {
+            Origin::NoViews | Origin::ThisLog => Ok(()),
+            Origin::AnotherLog(why) => {
+                let (log, read) = (self.config.log.describe(), self.config.read.describe());
+                Err(StateError::Apart { log, read, why })
+            }
+        }
+    }
+
     /// Opens what a node keeps and knows, without listening; on these stores, or those that the
     /// configuration names.
     pub async fn open(
@@ -91,6 +121,9 @@ impl State {
         let node = Node::open(&config, stores, &lifecycle)?;
         checks.extend(health::checks(&node));
         let metrics = Metrics::default();
+        if node.redis.is_some() {
+            metrics.register(|registry| metrics.cache.own(registry));
+        }
         let pushes = Pushes::start(&config, &node, &metrics, &lifecycle).await?;
         let shared = node.redis.as_ref().map(|redis| {
             SharedBuckets::new(Arc::clone(redis), format!("holdfast:{{{}}}:rate:", pushes.epoch))

@@ -53,12 +53,30 @@ pub enum StoresError {
     /// The read models.
     #[error("the read models: {0}")]
     Views(#[from] StoreError),
+    /// Log and read models, which have one address.
+    #[error("log-url: the event log and the read models at {address}: {}", unprefixed(.why))]
+    Both {
+        /// Where they should be, without its password.
+        address: StoreUrl,
+        /// What came of it.
+        why: StoreError,
+    },
     /// An address.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The address of Redis.
     #[error(transparent)]
     Redis(#[from] holdfast_redis::AddressError),
+}
+
+/// What a store said, without that it is the read models' who heard it first.
+fn unprefixed(why: &StoreError) -> String {
+    match why {
+        StoreError::Unavailable(said) | StoreError::Damaged(said) | StoreError::Refused(said) => {
+            said.clone()
+        }
+        StoreError::Moved => why.to_string(),
+    }
 }
 
 /// What appends in this process.
@@ -159,6 +177,11 @@ impl Stores {
             stop.run_until_cancelled(hear).await;
             Ok(())
         });
+        let (looking, stop) = (Arc::clone(&redis), lifecycle.runners_stop().clone());
+        lifecycle.start("redis", async move {
+            stop.run_until_cancelled(looking.keep_looking()).await;
+            Ok(())
+        });
         self.hints = hints;
         self.shared = Some(Arc::new(cache));
         self.redis = Some(redis);
@@ -188,7 +211,8 @@ async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, Sto
             Ok(alone(store.id(), Arc::new(store)))
         }
         ReadStore::Postgres(url) => {
-            let store = PostgresReadStore::open(postgres_at(url)?).await?;
+            let opened = PostgresReadStore::open(postgres_at(url)?).await;
+            let store = opened.map_err(|why| of_views(config, url, why))?;
             let (hints, leases) = (Arc::new(store.hints()), Arc::new(store.leases()));
             let (listen, stop) = (Arc::clone(&hints).listen(), lifecycle.runners_stop().clone());
             lifecycle.start("hints of the views", async move {
@@ -200,6 +224,14 @@ async fn open_views(config: &Config, lifecycle: &Lifecycle) -> Result<Views, Sto
             Ok(Views { id: store.id(), store: Arc::new(store), leases, hints })
         }
     }
+}
+
+/// The address of the log is the address of the views where these have none of their own.
+fn of_views(config: &Config, url: &StoreUrl, why: StoreError) -> StoresError {
+    if config.read.is_beside(&config.log) {
+        return StoresError::Both { address: url.clone(), why };
+    }
+    StoresError::Views(why)
 }
 
 /// Views that only this process can have.
@@ -263,4 +295,27 @@ fn keep(writer: &Writer, lifecycle: &Lifecycle) {
         });
     }
     lifecycle.at_the_end(writer.clone().close());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sources::Sources;
+
+    #[test]
+    fn a_database_that_is_wrong_is_called_by_the_setting_that_names_it() {
+        let address = "postgres://me:hush@db/x";
+        let said = |flags: &[(&'static str, &str)]| {
+            let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+            let why = StoreError::Unavailable("it says no".to_owned());
+            of_views(&config, &StoreUrl::new(address), why).to_string()
+        };
+        assert_eq!(
+            said(&[("log-url", address)]),
+            "log-url: the event log and the read models at postgres://***@db/x: it says no"
+        );
+        let apart = said(&[("read-url", address)]);
+        assert!(apart.starts_with("the read models: "), "{apart}");
+    }
 }

@@ -3,7 +3,7 @@
 
 #[cfg(test)]
 mod cli {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::fs;
     use std::io::{BufRead as _, BufReader};
     use std::path::Path;
@@ -355,6 +355,33 @@ mod cli {
             &["events", "stream", "nonsense"],
         ] {
             assert_eq!(code(&run(data.path(), arguments)), 2, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_of_another_log_is_refused_with_both_epochs_and_what_to_set() {
+        let (views, own) = (filled(), tempfile::tempdir().unwrap());
+        let read = format!("sqlite:{}", views.path().display());
+        let refused = run(own.path(), &["serve", "--listen", "127.0.0.1:0", "--read-url", &read]);
+        let why = told(&refused);
+        assert_eq!(code(&refused), 4, "{why}");
+        let line = why.lines().find(|line| line.contains("do not belong together")).unwrap();
+        let words = line.split([' ', ',', ':', '.']);
+        let epochs: BTreeSet<_> = words.filter(|word| word.len() == 36).collect();
+        assert_eq!(epochs.len(), 2, "{line}");
+        assert!(line.contains("HOLDFAST_LOG_URL") && line.contains("HOLDFAST_READ_URL"), "{line}");
+        assert!(!why.contains("ready in"), "it serves nothing: {why}");
+    }
+
+    #[test]
+    fn a_variable_that_nobody_reads_is_refused_with_its_neighbour() {
+        let data = tempfile::tempdir().unwrap();
+        for words in [&["serve"][..], &["config", "check"], &["config", "show"]] {
+            let mut command = Command::new(BINARY);
+            command.args(words).args(["--data", data.path().to_str().unwrap()]);
+            let refused = command.env("HOLDFAST_LOGURL", "postgres://x").output().unwrap();
+            assert_eq!(code(&refused), 2, "{words:?}");
+            assert!(told(&refused).contains("did you mean `HOLDFAST_LOG_URL`?"), "{words:?}");
         }
     }
 

@@ -91,6 +91,9 @@ fn violations(compose: &Compose) -> Vec<String> {
         }
         for (on, dependency) in &service.depends_on {
             match compose.services.get(on) {
+                Some(other) if service.profiles.iter().any(|one| !other.profiles.contains(one)) => {
+                    found.push(format!("{name} needs {on}, which its profile does not start"));
+                }
                 None => found.push(format!("{name} depends on {on}, which is not there")),
                 // The image of a node has a health check of its own.
                 Some(other)
@@ -134,13 +137,12 @@ fn is_pinned(image: &str) -> bool {
 fn configuration(name: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
     let mut found = Vec::new();
     let known = |variable: &str| SETTINGS.iter().any(|known| known.environment() == variable);
-    found.extend(
-        environment
-            .keys()
-            .filter(|variable| !known(variable))
-            .map(|variable| format!("{name}: {variable} is no setting")),
-    );
+    let others = environment.keys().filter(|variable| !known(variable));
+    found.extend(others.map(|variable| format!("{name}: {variable} is no setting")));
     let filled = environment.iter().map(|(key, value)| (key.clone(), filled_in(value))).collect();
+    if !found.is_empty() {
+        return found;
+    }
     if let Err(why) = Config::load(&Sources { environment: filled, ..Sources::default() }) {
         found.push(format!("{name}: {why}"));
     }
@@ -171,8 +173,12 @@ fn the_profiles_have_what_they_are_for() {
         let found = compose.services.iter().filter(|(_, service)| has(service));
         found.map(|(name, _)| name.as_str()).collect()
     };
-    assert_eq!(of("cluster"), ["api-1", "api-2", "nginx", "worker"]);
-    assert_eq!(of("kurrentdb"), ["kurrentdb", "node-on-kurrentdb"]);
+    assert_eq!(of("node"), ["node", "postgres", "redis"]);
+    assert_eq!(of("cluster"), ["api-1", "api-2", "nginx", "postgres", "redis", "worker"]);
+    assert_eq!(of("kurrentdb"), ["kurrentdb", "node-on-kurrentdb", "redis"]);
+    // One without a profile is started with each of them.
+    let always = compose.services.iter().filter(|(_, service)| service.profiles.is_empty());
+    assert_eq!(always.count(), 0);
     let redis = &compose.services["redis"];
     assert!(redis.command.iter().any(|word| word == "--requirepass"), "{redis:?}");
     assert_eq!(redis.healthcheck.as_ref().unwrap().test, ["CMD", "redis-cli", "ping"]);
@@ -190,6 +196,7 @@ fn each_planted_mistake_in_the_compose_file_is_found() {
         ("./deploy/nginx.conf:", "./deploy/ngnix.conf:"),
         ("kurrentdb: { condition: service_started }", "kurrentdb: { condition: service_healthy }"),
         ("\"8082:8080\"", "\"8081:8080\""),
+        ("profiles: [node]", "profiles: [node, kurrentdb]"),
     ] {
         assert!(good.contains(from), "{from}");
         let planted = parse(&good.replacen(from, to, 1)).unwrap();

@@ -9,6 +9,7 @@ mod layering;
 mod licences;
 mod migrations;
 mod sources;
+mod variables;
 mod workspace;
 
 /// Fails with every violation there is, not with the first one.

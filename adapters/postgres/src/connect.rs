@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-use crate::database::{DatabaseError, PATIENCE};
+use crate::database::{DatabaseError, PATIENCE, has_schema, told};
 use crate::durable;
 use crate::spelling;
 
@@ -42,10 +42,19 @@ impl Address {
     pub async fn dial(&self, patience: Duration) -> Result<PgConnection, DatabaseError> {
         let dialled = async {
             let (_, mut connection) = self.primary().await?;
-            durable::refuse(&mut connection).await?;
+            self.judge(&mut connection).await?;
             Ok(connection)
         };
         self.within(patience, dialled).await
+    }
+
+    /// Refuses a database that acknowledges what is not durable, or has no place for tables.
+    pub(crate) async fn judge(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        durable::refuse(connection).await?;
+        if has_schema(connection).await? {
+            return Ok(());
+        }
+        Err(DatabaseError::NoSchema { address: self.clone() })
     }
 
     /// The same for one that only carries hints, of which none needs to be durable.
@@ -77,7 +86,7 @@ impl Address {
                     Ok((host, None)) => {
                         why = format!("{}:{} is a standby", host.get_host(), host.get_port());
                     }
-                    Err(refused) => why = refused.to_string(),
+                    Err(refused) => why = told(&refused),
                 }
             }
             None

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::connect::Address;
-use crate::durable::{self, NotDurable};
+use crate::durable::NotDurable;
 
 /// How long a connection is waited for before the database counts as unavailable: whoever asked has
 /// to be told so within two seconds.
@@ -30,9 +30,29 @@ pub enum DatabaseError {
         /// What the last host said.
         why: String,
     },
+    /// Its tables would have no place.
+    #[error(
+        "the search_path in {address} names no schema that is there; make it first: CREATE SCHEMA \
+         <name> AUTHORIZATION <role>"
+    )]
+    NoSchema {
+        /// Which database.
+        address: Address,
+    },
     /// It said no.
-    #[error(transparent)]
+    #[error("{}", told(.0))]
     Refused(#[from] sqlx::Error),
+}
+
+/// What a database, or the way to it, said; without the line of the server's source that says it.
+pub fn told(why: &sqlx::Error) -> String {
+    match why.as_database_error() {
+        Some(said) => {
+            let code = said.code().unwrap_or_default();
+            format!("PostgreSQL says: {} ({code})", said.message())
+        }
+        None => why.to_string(),
+    }
 }
 
 /// The database that can be written.
@@ -48,7 +68,7 @@ impl Database {
     /// Finds the host that can be written, and refuses it when it acknowledges what is not durable.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DatabaseError> {
         let (primary, mut connection) = address.primary().await?;
-        durable::refuse(&mut connection).await?;
+        address.judge(&mut connection).await?;
         drop(connection.close().await);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
@@ -72,7 +92,7 @@ impl Database {
         // With other hosts to look at, a silent one must not use up the caller's time.
         let patience = PATIENCE.checked_div(if only { 1 } else { 3 }).unwrap_or(PATIENCE);
         let acquired = tokio::time::timeout(patience, self.pool.acquire()).await;
-        match acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        let acquired = match acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(connection) => Ok(connection),
             Err(why) if only => Err(why),
             Err(why) => {
@@ -80,7 +100,22 @@ impl Database {
                 let found = tokio::time::timeout(PATIENCE, self.look(Instant::now())).await;
                 if found.unwrap_or(false) { self.pool.acquire().await } else { Err(why) }
             }
+        };
+        acquired.map_err(|why| self.named(why))
+    }
+
+    /// A wait in vain, or a way that ends, says which database it was about, and not which part of
+    /// the client waited.
+    fn named(&self, why: sqlx::Error) -> sqlx::Error {
+        let address = &self.address;
+        if matches!(why, sqlx::Error::PoolTimedOut) {
+            return silent(address);
         }
+        if let sqlx::Error::Io(why) = why {
+            let why = format!("PostgreSQL at {address} cannot be reached: {why}");
+            return sqlx::Error::InvalidArgument(why);
+        }
+        why
     }
 
     /// Whether there is a host that can be written; the pool knows it from now on. One looks for
@@ -112,6 +147,17 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The database does not answer. Nothing was sent.
+pub(crate) fn silent(address: &Address) -> sqlx::Error {
+    let why = format!("PostgreSQL at {address} does not answer: no connection in time");
+    sqlx::Error::InvalidArgument(why)
+}
+
+/// Whether there is a schema in which tables can be made.
+pub(crate) async fn has_schema(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT current_schema() IS NOT NULL").fetch_one(connection).await
 }
 
 /// A server that is a standby, or has become one, cannot be written, and what it shows may be old.
@@ -160,6 +206,45 @@ mod tests {
         let clean = pid(&mut next).await;
         drop(next);
         assert_eq!(pid(&mut database.acquire().await.unwrap()).await, clean);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_named_and_its_password_is_not() {
+        let Some(schema) = postgres("silence").await else { return };
+        let (line, url) = holdfast_test_stores::Line::before(schema.url()).await;
+        let address: Address = url.parse().unwrap();
+        let database = Database::connect(address.clone(), 1).await.unwrap();
+        line.refuse();
+        line.reset();
+        let why = database.acquire().await.unwrap_err().to_string();
+        assert!(why.starts_with(&format!("PostgreSQL at {address} ")), "{why}");
+        assert_eq!(
+            silent(&address).to_string(),
+            format!("PostgreSQL at {address} does not answer: no connection in time")
+        );
+        let none = sqlx::migrate::Migrator::with_migrations(vec![]);
+        let why = crate::migrations::steps(&none, &address);
+        let why = told(&why.await.unwrap_err());
+        assert!(!why.contains("pool"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_is_not_there_has_to_be_made_first() {
+        let Some(schema) = postgres("no schema").await else { return };
+        let (base, _name) = schema.url().split_once("options[search_path]=").unwrap();
+        let address: Address = format!("{base}options[search_path]=nosuch").parse().unwrap();
+        let why = Database::connect(address, 1).await.unwrap_err();
+        assert!(matches!(why, DatabaseError::NoSchema { .. }), "{why}");
+        assert!(why.to_string().contains("CREATE SCHEMA"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn what_the_server_says_is_told_without_a_line_of_its_source() {
+        let Some(schema) = postgres("refusals").await else { return };
+        let address: Address = schema.url().parse().unwrap();
+        let mut connection = address.dial(PATIENCE).await.unwrap();
+        let why = sqlx::raw_sql("SELECT nothing").execute(&mut connection).await.unwrap_err();
+        assert_eq!(told(&why), "PostgreSQL says: column \"nothing\" does not exist (42703)");
     }
 
     #[tokio::test]

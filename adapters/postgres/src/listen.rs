@@ -7,7 +7,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgListener;
 
 use crate::connect::Address;
-use crate::database::{DatabaseError, PATIENCE};
+use crate::database::{DatabaseError, PATIENCE, silent};
 
 /// After so long without a word the connection is asked whether it is still one.
 const QUIET: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ impl Listener {
             listener.listen(channel).await?;
             Ok(Self(listener))
         };
-        let late = || DatabaseError::Refused(sqlx::Error::PoolTimedOut);
+        let late = || DatabaseError::Refused(silent(address));
         tokio::time::timeout(PATIENCE, opened).await.unwrap_or_else(|_late| Err(late()))
     }
 

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use crate::connect::Address;
-use crate::database::PATIENCE;
+use crate::database::{PATIENCE, silent};
 
 /// Where one change of the tables stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ type Made = BTreeMap<i64, (String, Vec<u8>)>;
 
 /// Asks the first host that answers.
 async fn look(known: &Migrator, address: &Address) -> Result<Made, sqlx::Error> {
-    let mut refused = sqlx::Error::PoolTimedOut;
+    let mut refused = silent(address);
     for host in address.hosts() {
         let asked = async {
             let mut connection = PgConnection::connect_with(host).await?;
@@ -87,7 +87,7 @@ async fn look(known: &Migrator, address: &Address) -> Result<Made, sqlx::Error> 
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(made)) => return Ok(made),
             Ok(Err(why)) => refused = why,
-            Err(_too_long) => refused = sqlx::Error::PoolTimedOut,
+            Err(_too_long) => refused = silent(address),
         }
     }
     Err(refused)

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation};
+use tokio::sync::watch;
 
 /// How long an answer is waited for. The databases behind Redis answer in less when it is gone.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long nobody asks again after a call that failed.
 const REST: Duration = Duration::from_millis(500);
+
+/// How often it is asked whether it is there, also when nobody needs it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What an address is not. Never shows the address itself: it holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +37,8 @@ pub struct Redis {
     opened: Instant,
     /// Milliseconds after `opened` before which nobody asks.
     rests_until: AtomicU64,
+    /// Why the last call had no answer; none while it answers.
+    gone: watch::Sender<Option<String>>,
 }
 
 impl fmt::Debug for Redis {
@@ -84,12 +90,46 @@ impl Redis {
         let manager =
             ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
         let opened = Instant::now();
-        let redis = Self { client, manager, opened, rests_until: AtomicU64::new(0) };
+        let (rests_until, gone) = (AtomicU64::new(0), watch::Sender::new(None));
+        let redis = Self { client, manager, opened, rests_until, gone };
         // The first call makes the connection, and its tasks live where it is made from.
-        if let Err(why) = redis.call::<String>(&script("return 'here'").prepare_invoke()).await {
-            tracing::warn!(%why, "Redis does not answer; going on without it until it does");
-        }
+        redis.look().await;
         Ok(Arc::new(redis))
+    }
+
+    /// Asks now and then whether it is there, so that somebody knows also when nobody needs it.
+    /// Never ends.
+    pub async fn keep_looking(&self) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            self.look().await;
+        }
+    }
+
+    async fn look(&self) {
+        // What came of it is noted by the call.
+        drop(self.call::<String>(&script("return 'here'").prepare_invoke()).await);
+    }
+
+    /// Why the last call had no answer, as it changes; none while it answers.
+    pub fn gone(&self) -> watch::Receiver<Option<String>> {
+        self.gone.subscribe()
+    }
+
+    /// Says once that it is gone, and once that it is back.
+    fn note(&self, now: Option<&str>) {
+        let news = self.gone.send_if_modified(|gone| {
+            let news = gone.is_some() != now.is_some();
+            if news {
+                *gone = now.map(str::to_owned);
+            }
+            news
+        });
+        match now {
+            Some(why) if news => say_gone(why),
+            None if news => tracing::info!("Redis answers again"),
+            Some(_) | None => {}
+        }
     }
 
     /// Runs a script.
@@ -108,20 +148,62 @@ impl Redis {
             invocation.invoke_async::<T>(&mut manager),
         );
         let why = match asked.await {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(answer)) => {
+                self.note(None);
+                return Ok(answer);
+            }
             Ok(Err(why)) => why.to_string(),
             Err(_elapsed) => "no answer in time".to_owned(),
         };
         let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
         let later = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.rests_until.store(later.saturating_add(rest), Ordering::Relaxed);
+        self.note(Some(&why));
         Err(Gone(why))
     }
+}
+
+fn say_gone(why: &str) {
+    tracing::warn!(
+        why,
+        "Redis does not answer; going on without it until it does: each node counts its own rate \
+         limits, and reads go to the database"
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_redis_that_goes_and_comes_back_is_told_once_each() {
+        let Some(mut server) = holdfast_test_stores::redis_server("redis outages") else { return };
+        let redis = Redis::open(&server.url()).await.unwrap();
+        let mut gone = redis.gone();
+        assert_eq!(*gone.borrow_and_update(), None);
+        // Nobody needs it meanwhile: it is asked all the same.
+        let mut told = async || {
+            let next = async {
+                gone.changed().await.unwrap();
+                gone.borrow_and_update().is_some()
+            };
+            tokio::select! {
+                () = redis.keep_looking() => panic!("it never ends"),
+                () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nothing is told"),
+                is_gone = next => is_gone,
+            }
+        };
+        server.kill();
+        assert!(told().await, "gone");
+        // Gone and gone again is no news: the next thing that is told is its return.
+        redis.look().await;
+        server.restart();
+        assert!(!told().await, "back");
+        server.pause();
+        assert!(told().await, "paused");
+        server.resume();
+        assert!(!told().await, "back again");
+    }
 
     #[test]
     fn an_address_that_can_be_misread_is_refused_and_nothing_of_it_is_shown() {

@@ -14,7 +14,7 @@ use crate::config::stores::{LogStore, ReadStore};
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  holdfast config show --origin")]
 pub enum ConfigCommand {
-    /// Say whether the configuration is one that a node would start with.
+    /// Say whether the settings are ones that a node takes. Connects to nothing.
     #[command(after_help = "Example:\n  holdfast config check --config ./holdfast.toml")]
     Check(SettingFlags),
     /// Show every value; passwords in addresses are masked.
@@ -50,7 +50,8 @@ pub fn run(command: &ConfigCommand) -> Result<(), Failure> {
             let config: Config = settings.load()?;
             folders(&config)?;
             output::tell(&format!(
-                "the configuration is good: log {}, read models {}, listening on {}",
+                "the settings are good: log {}, read models {}, listening on {}; nothing was \
+                 connected to, which `serve` and `migrate status` do",
                 config.log.describe(),
                 config.read.describe(),
                 config.listen,
@@ -90,7 +91,7 @@ fn show(arguments: &ShowArguments) -> Result<(), Failure> {
         origin: arguments.origin.then(|| value.origin.to_string()),
     };
     output::rows(arguments.output, resolved.values().iter().map(row), |row| match &row.origin {
-        Some(origin) => format!("{:<32}{:<28}{origin}", row.name, row.value),
+        Some(origin) => format!("{:<32}{:<28}  {origin}", row.name, row.value),
         None => format!("{:<32}{}", row.name, row.value),
     })
 }

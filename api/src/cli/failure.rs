@@ -112,7 +112,7 @@ impl From<postgres::OpenError> for Failure {
             | OpenError::Database(DatabaseError::NoPrimary { .. } | DatabaseError::Refused(_))
             | OpenError::Store(_) => Self::Unavailable(why.to_string()),
             OpenError::Address(_) => Self::Usage(why.to_string()),
-            OpenError::Database(DatabaseError::NotDurable(_))
+            OpenError::Database(DatabaseError::NotDurable(_) | DatabaseError::NoSchema { .. })
             | OpenError::Migration(_)
             | OpenError::Damaged(_) => Self::Failed(why.to_string()),
         }
@@ -145,13 +145,20 @@ impl From<StoresError> for Failure {
             StoresError::Sqlite(why) => why.into(),
             StoresError::Postgres(why) => why.into(),
             StoresError::Unread(why) => why.into(),
-            StoresError::Away { why: ReadError::Unavailable(_), .. } => {
+            StoresError::Away { why: ReadError::Unavailable(_), .. }
+            | StoresError::Both { why: StoreError::Unavailable(_), .. } => {
                 Self::Unavailable(why.to_string())
             }
             StoresError::Away {
                 why: ReadError::UnknownEvent { .. } | ReadError::Malformed { .. },
                 ..
-            } => Self::Failed(why.to_string()),
+            }
+            | StoresError::Both { why: StoreError::Damaged(_), .. } => {
+                Self::Failed(why.to_string())
+            }
+            StoresError::Both { why: StoreError::Moved | StoreError::Refused(_), .. } => {
+                Self::Conflict(why.to_string())
+            }
             StoresError::Views(why) => why.into(),
             StoresError::Address(why) => why.into(),
             StoresError::Redis(why) => Self::Usage(why.to_string()),

@@ -31,7 +31,7 @@ async fn node(config: Config) -> Result<(), Failure> {
     let started = Instant::now();
     let before = Before::of(&config);
     listening::make_room();
-    let running = App::start(config).await.map_err(failure)?;
+    let running = App::start_recognised(config).await.map_err(failure)?;
     tell(&running, before, started.elapsed()).await;
     let fatal = ended(&running).await?;
     end(running, fatal).await
@@ -68,6 +68,8 @@ fn of_state(why: StateError) -> Failure {
     match why {
         StateError::Keys(why) => why.into(),
         StateError::Unread(why) => why.into(),
+        StateError::Uncompared(why) => why.into(),
+        StateError::Apart { .. } => Failure::Conflict(why.to_string()),
         StateError::Node(NodeError::Stores(why)) => why.into(),
         StateError::OwnKey(_)
         | StateError::Client(_)

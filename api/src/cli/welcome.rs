@@ -61,7 +61,11 @@ pub fn text(ready: &Ready<'_>) -> String {
             Some(address) => format!("  cache        {address}, beside the one in process"),
             None => "  cache        in process".to_owned(),
         },
-        format!("  look at      {url}/docs  /openapi.json  /metrics  /health/ready"),
+        if config.role.serves() {
+            format!("  look at      {url}/docs  /openapi.json  /metrics  /health/ready")
+        } else {
+            format!("  look at      {url}/metrics  /health/ready  (a worker serves no API)")
+        },
     ];
     if config.test_clock.is_some() {
         lines.push(format!("  clock        can be moved: GET and POST {url}/test/clock"));
@@ -74,7 +78,11 @@ pub fn text(ready: &Ready<'_>) -> String {
             keys.display()
         ));
     }
-    lines.extend(next(config, &url));
+    if config.role.serves() {
+        lines.extend(next(config, &url));
+    } else {
+        lines.push("  Ctrl-C stops the worker; others take over its shares.".to_owned());
+    }
     lines.join("\n")
 }
 
@@ -133,6 +141,19 @@ mod tests {
         let program = std::env::args().next().unwrap();
         let pasted = later.lines().find(|line| line.contains(&token)).unwrap();
         assert!(pasted.contains(&format!("$({program} token ")), "it can be pasted: {later}");
+    }
+
+    #[test]
+    fn a_worker_advertises_nothing_that_it_does_not_serve() {
+        let flags = [("log-url", "postgres://db/x".to_owned()), ("role", "worker".to_owned())];
+        let sources = crate::config::sources::Sources {
+            flags: flags.into_iter().collect(),
+            ..Default::default()
+        };
+        let config = Config::load(&sources).unwrap();
+        let text = ready(&config, Before::of(&config), 0);
+        assert!(text.contains("/health/ready"), "{text}");
+        assert!(!text.contains("/docs") && !text.contains("/v1"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::ConfigError;
+use super::environment::{self, PREFIX};
 use super::settings::{SETTINGS, Setting, find, nearest};
 use super::stores::masked;
 
@@ -80,7 +81,7 @@ impl Sources {
         // A variable that is not Unicode cannot be a setting's value; it is left out.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("HOLDFAST_"))
+            .filter(|(name, _)| name.starts_with(PREFIX))
             .collect();
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let file = match std::fs::read_to_string(path) {
@@ -96,6 +97,9 @@ impl Sources {
 
     /// Finds each setting's first source.
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
+        for (name, value) in &self.environment {
+            environment::judge(name, value)?;
+        }
         let (name, table) = match &self.file {
             Some((path, text)) => {
                 let name = path.display().to_string();
@@ -257,6 +261,15 @@ mod tests {
     fn an_unknown_key_names_its_neighbour() {
         let why = sources("lissten = \"x\"").resolve().unwrap_err().to_string();
         assert_eq!(why, "holdfast.toml: unknown setting `lissten`; did you mean `listen`?");
+    }
+
+    #[test]
+    fn an_unknown_variable_names_its_neighbour() {
+        let mut sources = sources("");
+        drop(sources.environment.insert("HOLDFAST_LOGURL".to_owned(), "postgres://x".to_owned()));
+        let why = sources.resolve().unwrap_err().to_string();
+        let wanted = "unknown setting `HOLDFAST_LOGURL`; did you mean `HOLDFAST_LOG_URL`?";
+        assert_eq!(why, format!("environment: {wanted}"));
     }
 
     #[test]

@@ -24,6 +24,9 @@ use crate::state::State;
 const WORKER: &str =
     "This node is a worker and serves no API: ask a node with the role all or api.";
 
+/// When to come back to one, in seconds: by then a balancer has another node for it.
+const WORKER_RETRY: u64 = 1;
+
 /// How long a read may take that waits for a position, with the wait and what follows it: each has a
 /// bound of its own, and together they would be longer than anybody should wait for a store.
 const WAITING_READ_MAX: Duration = Duration::from_millis(2_300);
@@ -63,7 +66,7 @@ async fn admit(state: &State, request: &ServiceRequest) -> Result<Option<Share>,
     let row = find(request)?;
     request.extensions_mut().insert(row);
     if !state.config.role.serves() && !row.is_of_every_node() {
-        return Err(Problem::new(Code::Unavailable).detail(WORKER));
+        return Err(Problem::new(Code::Unavailable).detail(WORKER).retry_after(WORKER_RETRY));
     }
     let socket = request.peer_addr().map(|address| address.ip());
     let address = peer::address(socket, request.headers(), &state.config.trusted_proxies);

@@ -10,12 +10,13 @@ mod stage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_domain::log::{Feed as _, Position, ReadError, Recorded};
+use holdfast_domain::log::{Feed, Position, ReadError, Recorded};
 use holdfast_projections::keeper::{Held, Keeper, Terms, VIEWS};
 use holdfast_projections::leases::Leases;
 use holdfast_projections::monotonic::Steady;
 use holdfast_projections::ports::ReadStore;
 use holdfast_projections::projector::Projector;
+use holdfast_projections::recognised::Recognised;
 use holdfast_projections::registry::{Generation, GenerationState, Registry};
 use holdfast_projections::runner::Options;
 use holdfast_projections::{Projections, Reader, Runner, Shift, watcher};
@@ -232,5 +233,49 @@ async fn after_the_grace_an_older_release_goes_on_with_its_own_views_and_keeps_t
         let registry = store.registry().await.unwrap();
         assert_eq!(registry.active("reservations").unwrap().version, 9);
         assert_eq!(registry.generations.len(), count, "they are filled on, not anew");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_of_another_log_gets_no_share_and_is_told_so() {
+    for (store, leases) in shared("handover, another log").await {
+        let feed = MemoryFeed::new(halves(34).0);
+        let stranger = feed.restored();
+        let of = |feed: &MemoryFeed| {
+            let feed: Arc<dyn Feed> = Arc::new(feed.clone());
+            Arc::new(Recognised::new(Arc::clone(&leases), feed, Arc::clone(&store)))
+        };
+        let (own, other) = (of(&feed), of(&stranger));
+        let take = |own: &Arc<Recognised>, name: &str| {
+            let own = Arc::clone(own);
+            let name = name.to_owned();
+            async move { own.take(name, "one".to_owned(), TERMS.term).await }
+        };
+        // Nobody has folded anything: the views are anybody's, also after somebody has looked.
+        take(&own, "a").await.unwrap();
+        take(&other, "b").await.unwrap();
+        run_to_head(&feed, &store, Projections::all(), 64).await;
+        take(&own, "c").await.unwrap();
+        let why = take(&other, "d").await.unwrap_err().to_string();
+        let epochs = [feed.head().await.unwrap().epoch, stranger.head().await.unwrap().epoch];
+        assert!(epochs.iter().all(|epoch| why.contains(&epoch.to_string())), "{why}");
+        let names: Vec<_> = leases.list().await.unwrap().into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        // It gives back what it had, and knows that it never will have more.
+        let groups = vec![vec![VIEWS.to_owned()], vec!["processes/0".to_owned()]];
+        let asked: Arc<dyn Leases> = Arc::<Recognised>::clone(&other);
+        let name = "stranger".to_owned();
+        let keeper = Keeper::new(asked, Arc::new(Steady::new()), name, groups, TERMS);
+        let stop = CancellationToken::new();
+        let told = async {
+            let told = other.refused().await;
+            stop.cancel();
+            told
+        };
+        let ((), told) = tokio::join!(keeper.run(stop.clone()), told);
+        assert!(why.contains(&told));
+        assert!(keeper.held().borrow().is_empty());
+        let standing = leases.list().await.unwrap();
+        assert!(standing.iter().all(|lease| lease.holder != "stranger"), "{standing:?}");
     }
 }

@@ -2,6 +2,8 @@
 //! and its publication.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/behind.rs"]
+mod behind;
 #[path = "support/builds.rs"]
 mod builds;
 #[path = "support/stage.rs"]
@@ -12,8 +14,8 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use holdfast_domain::log::{Feed as _, Recorded};
-use holdfast_projections::ports::{Query, ReadStore};
+use holdfast_domain::log::{Feed as _, Pending, Recorded};
+use holdfast_projections::ports::{Page, Query, ReadStore, StoreError};
 use holdfast_projections::projector::Projector;
 use holdfast_projections::reader::{News, ReadFailure};
 use holdfast_projections::rebuild::{RebuildError, Rebuilder};
@@ -25,6 +27,7 @@ use holdfast_readmodel::MemoryReadStore;
 use holdfast_readmodel::conformance::{MemoryFeed, history};
 use tokio_util::sync::CancellationToken;
 
+use behind::{Behind, Meddling};
 use builds::build;
 use stage::{options, patience, run_to_head, stores};
 
@@ -35,6 +38,20 @@ fn log(seed: u64) -> (MemoryFeed, Vec<Recorded>) {
     let late = events.iter().filter(|event| event.position > middle).cloned().collect();
     let early = events.into_iter().filter(|event| event.position <= middle).collect();
     (MemoryFeed::new(early), late)
+}
+
+/// A store in which no page is ever committed.
+#[derive(Debug)]
+struct Unfilled(Arc<dyn ReadStore>);
+
+impl Meddling for Unfilled {
+    fn inner(&self) -> &Arc<dyn ReadStore> {
+        &self.0
+    }
+
+    fn commit(&self, _page: Page) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 fn runner(
@@ -56,16 +73,28 @@ async fn documents_of_another_version_are_not_shown_until_this_one_is_filled() {
         let key = shown[0].key.clone();
         let position = before.position();
 
-        let upgraded = runner(&feed, &store, build(9, false), options(64)).reader();
-        let building = ReadFailure::Building("reservations");
-        let document = upgraded.document("reservations", key.clone()).await;
-        assert_eq!(document.unwrap_err(), building);
-        let list = upgraded.list("reservations", all.clone()).await;
-        assert_eq!(list.unwrap_err(), building);
-        let told = upgraded.changes(None, Cursor::START, 10).await.unwrap();
-        assert!(matches!(told, News::Resync { .. }), "news in the old version: {told:?}");
-        let other = upgraded.list("due", all.clone()).await.unwrap();
-        assert_eq!(other.position, position, "a view that did not change is shown all the same");
+        // It knows its log, and comes no further.
+        let filling: Arc<dyn ReadStore> = Arc::new(Behind(Unfilled(Arc::clone(&store))));
+        let upgraded = runner(&feed, &filling, build(9, false), options(64));
+        let reader = upgraded.reader();
+        let looks = async {
+            let building = ReadFailure::Building("reservations");
+            let document = reader.document("reservations", key.clone()).await;
+            assert_eq!(document.unwrap_err(), building);
+            let list = reader.list("reservations", all.clone()).await;
+            assert_eq!(list.unwrap_err(), building);
+            let told = reader.changes(None, Cursor::START, 10).await.unwrap();
+            assert!(matches!(told, News::Resync { .. }), "news in the old version: {told:?}");
+            let other = reader.list("due", all.clone()).await.unwrap();
+            assert_eq!(
+                other.position, position,
+                "a view that did not change is shown all the same"
+            );
+        };
+        tokio::select! {
+            ended = upgraded.run(CancellationToken::new()) => panic!("{ended:?}"),
+            () = looks => {}
+        }
 
         let after = run_to_head(&feed, &store, build(9, false), 64).await;
         assert_eq!(after.list("reservations", all).await.unwrap().value, shown);

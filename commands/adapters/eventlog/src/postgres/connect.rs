@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::Position;
-use holdfast_postgres::{Address, AddressError, DatabaseError, migrations};
+use holdfast_postgres::{Address, AddressError, DatabaseError, migrations, told};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
@@ -58,7 +58,7 @@ pub enum OpenError {
     #[error("the log is damaged: {0}")]
     Damaged(String),
     /// The database said no.
-    #[error("the log cannot be opened: {0}")]
+    #[error("the log cannot be opened: {}", told(.0))]
     Store(#[from] sqlx::Error),
 }
 

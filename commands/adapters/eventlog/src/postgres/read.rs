@@ -9,7 +9,7 @@ use holdfast_domain::log::{
     AnsweredCommand, Hash, LogHead, Position, ReadError, Revision, StoredBatch, StoredEvent,
 };
 use holdfast_domain::time::Timestamp;
-use holdfast_postgres::Database;
+use holdfast_postgres::{Database, told};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use tokio::time::{Instant, timeout_at};
@@ -27,6 +27,10 @@ fn unavailable(why: impl std::fmt::Display) -> ReadError {
     ReadError::Unavailable(why.to_string())
 }
 
+fn silent(database: &Database) -> ReadError {
+    unavailable(format!("PostgreSQL at {} does not answer in time", database.address()))
+}
+
 fn bounded(limit: usize) -> i64 {
     i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX)
 }
@@ -39,16 +43,16 @@ async fn ask<T>(
     let deadline = Instant::now().checked_add(PATIENCE).unwrap_or_else(Instant::now);
     let mut connection = timeout_at(deadline, database.acquire())
         .await
-        .map_err(|_late| unavailable("no connection in time"))?
-        .map_err(unavailable)?;
+        .map_err(|_late| silent(database))?
+        .map_err(|why| unavailable(told(&why)))?;
     let found = match timeout_at(deadline, question.fetch_all(&mut *connection)).await {
-        Ok(found) => found.map_err(unavailable)?,
+        Ok(found) => found.map_err(|why| unavailable(told(&why)))?,
         Err(_late) => {
             drop(connection.detach());
-            return Err(unavailable("no answer in time"));
+            return Err(silent(database));
         }
     };
-    found.iter().map(|row| read(row).map_err(unavailable)).collect()
+    found.iter().map(|row| read(row).map_err(|why| unavailable(told(&why)))).collect()
 }
 
 pub(super) async fn page(

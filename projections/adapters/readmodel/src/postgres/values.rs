@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use holdfast_domain::ids::Epoch;
 use holdfast_domain::log::{Hash, Position};
+use holdfast_postgres::told;
 use holdfast_projections::ports::StoreError;
 use holdfast_projections::registry::{Checkpoint, GenerationId};
 use sqlx::encode::IsNull;
@@ -27,12 +28,12 @@ pub(super) fn failed(why: sqlx::Error) -> StoreError {
     let unreadable =
         matches!(why, sqlx::Error::RowNotFound) || of_values(&why) || class == Some("42");
     if unreadable {
-        StoreError::Damaged(why.to_string())
+        StoreError::Damaged(told(&why))
     } else if matches!(class, Some("22" | "23")) {
         // Values, or rows that contradict others: the same again would fail again.
-        StoreError::Refused(why.to_string())
+        StoreError::Refused(told(&why))
     } else {
-        StoreError::Unavailable(why.to_string())
+        StoreError::Unavailable(told(&why))
     }
 }
 

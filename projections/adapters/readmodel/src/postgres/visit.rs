@@ -93,7 +93,9 @@ pub(super) async fn connect(address: Address, connections: u32) -> Result<Databa
     let bounded =
         address.with("lock_timeout", "5s").with("idle_in_transaction_session_timeout", "5s");
     Database::connect(bounded, connections).await.map_err(|why| match why {
-        DatabaseError::NotDurable(_) => StoreError::Refused(why.to_string()),
+        DatabaseError::NotDurable(_) | DatabaseError::NoSchema { .. } => {
+            StoreError::Refused(why.to_string())
+        }
         DatabaseError::NoPrimary { .. } => StoreError::Unavailable(why.to_string()),
         DatabaseError::Refused(why) => failed(why),
     })
