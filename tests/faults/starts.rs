@@ -100,6 +100,6 @@ async fn a_server_that_acknowledges_what_is_not_durable_is_refused_with_what_to_
         }
         let DidNotStart(said) = started.unwrap_err();
         assert!(said.starts_with("exit status: 1"), "{said}");
-        assert!(said.contains("set synchronous_commit = on"), "{said}");
+        assert!(said.contains("SET synchronous_commit = on"), "{said}");
     }
 }
