@@ -218,6 +218,7 @@ async fn a_node_without_workers_says_so_and_goes_on_as_soon_as_there_is_one() {
     let customer = api.caller(Role::Customer, 2);
     let held = customer.reserve(&mentor.o30, &monday("14:00")).await;
     let path = format!("/v1/reservations/{}", text(held.created(), "id"));
+    customer.see(&path).await.ok();
     for node in [&api, &worker] {
         let clock = node.running.state().node.test_clock.as_ref().unwrap();
         clock.advance(Duration::from_mins(11));
