@@ -143,12 +143,13 @@ async fn a_provider_that_hangs_holds_up_only_what_needs_it() {
     }
     let held = stage.hold(REFUNDS).await;
     stage.provider.close_door();
-    let mut entries: Vec<_> =
-        owed.iter().map(|booked| Due { reservation: booked.id, at: stage.now() }).collect();
-    entries.push(Due { reservation: held.id, at: stage.now().plus(HOLD) });
-    stage.index.show(entries);
-    stage.clock.forward(HOLD);
+    stage.show(&owed, stage.now());
     stage.run();
+    calm().await;
+    // Every turn at the provider is taken when the hold falls due.
+    stage.clock.forward(HOLD);
+    let all: Vec<_> = owed.iter().copied().chain([held]).collect();
+    stage.show(&all, stage.now());
     // The provider is given up after ten seconds; the hold does not wait for that.
     let expired = stage.written("reservation.expired", 1);
     tokio::time::timeout(Duration::from_secs(5), expired).await.expect("it waits for the provider");
