@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holdfast_domain::log::ReadError;
 use holdfast_projections::follower::FollowError;
-use holdfast_projections::recognised::{Origin, origin};
+use holdfast_projections::recognise::{Origin, origin};
 use holdfast_redis::Limits as SharedBuckets;
 use tokio::runtime::Handle;
 

@@ -11,7 +11,7 @@ use holdfast_domain::time::Timestamp;
 use crate::ports::Presenter;
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::state::{Known, States};
+use crate::state::States;
 use crate::use_case::{Outcome, UseCase};
 
 /// What was decided about one command.
@@ -60,7 +60,7 @@ impl Frame<'_> {
         journal: Vec<(StreamId, Event)>,
         states: &States,
     ) -> Decision {
-        let revision = states.get(&self.use_case.subject()).and_then(Known::revision);
+        let revision = states.get(&self.use_case.subject()).and_then(|known| known.revision());
         let answered =
             outcome.answer.as_ref().map(|(status, body)| self.record(*status, body, revision));
         let started = outcome.started.as_ref().map(|(id, status, body)| CommandRecord {

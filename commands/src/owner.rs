@@ -107,12 +107,12 @@ impl Owner {
     }
 
     /// Serves what waits, and everything that waits behind it, up to a group.
-    pub async fn serve(&mut self, first: Job, mailbox: &mut mpsc::Receiver<Job>) {
+    pub async fn serve(&mut self, first: Job, mailbox: &mut mpsc::Receiver<Box<Job>>) {
         self.read_now.clear();
         let mut waiting = VecDeque::from([Waiting { job: first, attempts: 0 }]);
         while waiting.len() < GROUP_MAX {
             match mailbox.try_recv() {
-                Ok(job) => waiting.push_back(Waiting { job, attempts: 0 }),
+                Ok(job) => waiting.push_back(Waiting { job: *job, attempts: 0 }),
                 Err(_nothing_waits) => break,
             }
         }
@@ -243,7 +243,7 @@ impl Owner {
                     continue;
                 }
                 if fresh.contains(&stream) {
-                    drop(self.states.insert(stream, Known::absent(stream)));
+                    drop(self.states.insert(stream, Known::absent(stream).into()));
                     self.read_now.insert(stream);
                 } else {
                     missing.push(stream);
@@ -257,7 +257,7 @@ impl Owner {
             match events {
                 Ok(events) => {
                     self.read_now.insert(stream);
-                    drop(self.states.insert(stream, Known::fold(stream, &events)));
+                    drop(self.states.insert(stream, Known::fold(stream, &events).into()));
                 }
                 Err(error) => failed = Some(error.to_string()),
             }
@@ -294,7 +294,7 @@ impl Owner {
         if use_case.streams().iter().any(behind) {
             return Verdict::answer(Err(CommandError::ClockBehind));
         }
-        let current = self.states.get(&use_case.compared()).and_then(Known::revision);
+        let current = self.states.get(&use_case.compared()).and_then(|known| known.revision());
         if job.request.if_match.is_some_and(|wanted| Some(wanted) != current) {
             let refusal = Refusal::RevisionMismatch { actual: current };
             return Verdict::answer(Err(refusal.into()));

@@ -22,7 +22,9 @@ const OWNERS_MAX: usize = 50_000;
 /// How long an owner keeps its states warm without work.
 const IDLE: Duration = Duration::from_secs(20);
 
-type Mailboxes = BTreeMap<StreamId, mpsc::Sender<Job>>;
+// Boxed, because a mailbox has room for some dozen jobs from its first one on, and most owners only
+// ever get that.
+type Mailboxes = BTreeMap<StreamId, mpsc::Sender<Box<Job>>>;
 
 /// Finds or makes the owner of a stream.
 #[derive(Debug, Clone)]
@@ -69,14 +71,14 @@ impl Owners {
             Some(mailbox) => mailbox,
             None => self.open(&mut mailboxes, stream)?,
         };
-        mailbox.try_send(job).map_err(|_full| CommandError::Overloaded)
+        mailbox.try_send(Box::new(job)).map_err(|_full| CommandError::Overloaded)
     }
 
     fn open(
         &self,
         mailboxes: &mut Mailboxes,
         stream: StreamId,
-    ) -> Result<mpsc::Sender<Job>, CommandError> {
+    ) -> Result<mpsc::Sender<Box<Job>>, CommandError> {
         if mailboxes.len() >= OWNERS_MAX {
             return Err(CommandError::Overloaded);
         }
@@ -97,7 +99,7 @@ impl Owners {
 async fn run(
     stream: StreamId,
     mut owner: Owner,
-    mut mailbox: mpsc::Receiver<Job>,
+    mut mailbox: mpsc::Receiver<Box<Job>>,
     mailboxes: Arc<Mutex<Mailboxes>>,
     stopping: CancellationToken,
 ) {
@@ -109,7 +111,9 @@ async fn run(
         };
         match next {
             Ok(Some(job)) => {
-                let served = AssertUnwindSafe(owner.serve(job, &mut mailbox)).catch_unwind().await;
+                // Boxed, so that the many owners that only keep their states warm are small.
+                let serving = Box::pin(owner.serve(*job, &mut mailbox));
+                let served = AssertUnwindSafe(serving).catch_unwind().await;
                 if served.is_err() {
                     // A defect in one decision must not take those down that wait behind it. What
                     // the owner knows may be half moved on, so it reads again.

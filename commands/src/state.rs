@@ -108,5 +108,6 @@ impl Known {
     }
 }
 
-/// The streams that an owner knows.
-pub type States = BTreeMap<StreamId, Known>;
+/// The streams that an owner knows. Boxed, because a map has room for some dozen from its first one on,
+/// and most owners know one.
+pub type States = BTreeMap<StreamId, Box<Known>>;

@@ -54,7 +54,7 @@ impl<'a> World<'a> {
     pub fn record<E: Into<Event>>(&mut self, stream: StreamId, facts: impl IntoIterator<Item = E>) {
         for fact in facts {
             let fact = fact.into();
-            let known = self.states.entry(stream).or_insert_with(|| Known::absent(stream));
+            let known = self.states.entry(stream).or_insert_with(|| Known::absent(stream).into());
             let state = std::mem::replace(&mut known.state, State::initial(stream.category()));
             known.state = state.evolve(&fact);
             let next = known.revision().map_or(Revision(0), Revision::next);
@@ -76,7 +76,7 @@ impl<'a> World<'a> {
 
     /// The revision of a stream's last event, recorded ones included; 0 before the first.
     pub fn revision(&self, stream: StreamId) -> Revision {
-        self.states.get(&stream).and_then(Known::revision).unwrap_or_default()
+        self.states.get(&stream).and_then(|known| known.revision()).unwrap_or_default()
     }
 
     fn state(&self, stream: StreamId) -> Option<&State> {

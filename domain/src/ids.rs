@@ -110,7 +110,7 @@ const HOLDFAST: Uuid = Uuid::from_u128(0x6f1d_9d8c_6a1b_5d5e_9c7e_48d1_3f0a_7c21
 
 fn derive(parts: &[&[u8]]) -> Uuid {
     // Length prefixes keep ("ab", "c") and ("a", "bc") apart.
-    let mut name = Vec::new();
+    let mut name = Vec::with_capacity(160);
     for part in parts {
         name.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         name.extend_from_slice(part);

@@ -13,7 +13,7 @@ use moka::sync::Cache as Moka;
 
 use crate::document::Key;
 use crate::follower::Touched;
-use crate::ports::Found;
+use crate::ports::{Found, RowId};
 use crate::registry::GenerationId;
 
 /// What an entry costs beside its texts: its places in the map and in the orders by which entries
@@ -31,7 +31,7 @@ struct Cached {
 /// The documents that were written or read last.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    documents: Moka<(GenerationId, Key), Cached>,
+    documents: Moka<RowId, Cached>,
     /// How far commits have gone: what was read from the store before that may be old.
     mark: Arc<AtomicU64>,
     /// What is older than this is not shown: somebody else may have changed it since.
@@ -41,7 +41,7 @@ pub struct Cache {
 impl Cache {
     /// At most about `bytes` of documents and keys.
     pub fn new(bytes: u64) -> Self {
-        let weigh = |(_, key): &(GenerationId, Key), cached: &Cached| {
+        let weigh = |(_, key): &RowId, cached: &Cached| {
             let document = match &cached.found {
                 Found::Row(Some(document)) => document.as_str().len(),
                 Found::Row(None) | Found::NoView | Found::Parked => 0,
@@ -94,7 +94,7 @@ impl Cache {
         self.documents.invalidate_all();
     }
 
-    fn keep(&self, id: (GenerationId, Key), new: Cached, from_store: bool) {
+    fn keep(&self, id: RowId, new: Cached, from_store: bool) {
         self.documents.entry(id).and_compute_with(|known| {
             let newer = known.is_some_and(|entry| entry.value().position > new.position);
             // Judged under the entry's lock, so that a commit comes either before or after.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use holdfast_domain::log::{Position, Recorded};
 
 use crate::document::{Document, Documents, FoldError, Indexes, Key};
-use crate::ports::{Change, Parked, RowWrite};
+use crate::ports::{Change, Parked, RowId, RowWrite};
 use crate::projector::Projector;
 use crate::registry::GenerationId;
 use crate::topic::Cursor;
@@ -22,7 +22,7 @@ pub struct Binding {
 }
 
 /// The keys that are parked, per generation.
-pub type ParkedKeys = BTreeMap<(GenerationId, Key), Parked>;
+pub type ParkedKeys = BTreeMap<RowId, Parked>;
 
 /// What a page does.
 #[derive(Debug, Default)]
@@ -37,16 +37,13 @@ pub struct Folded {
     pub shared: Vec<(GenerationId, Indexes)>,
 }
 
-/// The documents that a page needs, per binding.
-pub fn needed(bindings: &[Binding], events: &[Recorded]) -> Vec<(GenerationId, Vec<Key>)> {
-    let keys = |binding: &Binding| -> BTreeSet<Key> {
-        events.iter().flat_map(|event| binding.projector.keys(event)).collect()
+/// Where the documents are that a page needs.
+pub fn needed(bindings: &[Binding], events: &[Recorded]) -> BTreeSet<RowId> {
+    let places = |binding: &Binding| -> Vec<RowId> {
+        let keys = events.iter().flat_map(|event| binding.projector.keys(event));
+        keys.map(|key| (binding.generation, key)).collect()
     };
-    bindings
-        .iter()
-        .map(|binding| (binding.generation, keys(binding).into_iter().collect()))
-        .filter(|(_, keys): &(_, Vec<Key>)| !keys.is_empty())
-        .collect()
+    bindings.iter().flat_map(places).collect()
 }
 
 /// One document while the page is folded.
@@ -63,8 +60,8 @@ struct Slot {
 pub struct Folding<'a> {
     bindings: &'a [Binding],
     parked: &'a mut ParkedKeys,
-    newly_parked: BTreeSet<(GenerationId, Key)>,
-    slots: BTreeMap<(GenerationId, Key), Slot>,
+    newly_parked: BTreeSet<RowId>,
+    slots: BTreeMap<RowId, Slot>,
     changes: Vec<Change>,
     shared: Vec<(GenerationId, Indexes)>,
     announce: bool,
@@ -79,10 +76,10 @@ impl<'a> Folding<'a> {
     }
 
     /// Puts in what is stored.
-    pub fn stored(&mut self, generation: GenerationId, documents: Vec<(Key, Document)>) {
-        for (key, document) in documents {
+    pub fn stored(&mut self, documents: Vec<(RowId, Document)>) {
+        for (place, document) in documents {
             let slot = Slot { was_stored: true, now: Some(document), changed: None };
-            drop(self.slots.insert((generation, key), slot));
+            drop(self.slots.insert(place, slot));
         }
     }
 

@@ -1,13 +1,15 @@
 //! Takes pages of the log through a set of projectors into the store: load, fold, commit. The same
 //! steps serve the live views and a generation that is being built; only the target differs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use holdfast_domain::log::{Feed, Position, ReadError, Recorded};
 
+use crate::cache::Cache;
 use crate::document::{Document, Indexes, Key};
 use crate::folding::{Binding, Folding, ParkedKeys, needed};
-use crate::ports::{Page, ReadStore, StoreError, Target};
+use crate::ports::{Found, Page, ReadStore, RowId, StoreError, Target};
 use crate::registry::{Checkpoint, GenerationId};
 
 /// Called at named points, so that tests can stop the process there.
@@ -66,7 +68,7 @@ pub struct Taken {
     /// The documents it changed, as they are now.
     pub documents: Vec<Touched>,
     /// The keys that are parked since, or missed more events.
-    pub parked: Vec<(GenerationId, Key)>,
+    pub parked: Vec<RowId>,
     /// How far it was before.
     pub before: Position,
     /// The columns of documents that nodes share in a cache, as they were and as they are.
@@ -95,6 +97,8 @@ pub struct Follower {
     pub checkpoint: Option<Checkpoint>,
     /// The parked keys of its generations.
     pub parked: ParkedKeys,
+    /// Documents in memory, as its checkpoint has them.
+    pub cache: Cache,
     /// Whether subscribers are told.
     pub announce: bool,
     /// Called at named points.
@@ -105,36 +109,6 @@ impl Follower {
     /// How far it is.
     pub fn position(&self) -> Position {
         self.checkpoint.map_or(Position::START, |checkpoint| checkpoint.position)
-    }
-
-    /// Recognises the log: its epoch, and the event at the checkpoint.
-    pub async fn recognise(&self) -> Result<(), FollowError> {
-        let Some(known) = self.checkpoint else { return Ok(()) };
-        let head = self.feed.head().await?;
-        if head.epoch != known.epoch {
-            return Err(FollowError::AnotherLog(format!(
-                "the views were built from the log's epoch {}, but the log is at epoch {}: it was \
-                 restored or replaced. `holdfast projections clear` empties the views; they fill \
-                 again from it",
-                known.epoch, head.epoch
-            )));
-        }
-        if known.position == Position::START {
-            return Ok(());
-        }
-        let found = self.feed.hash_at(known.position).await?;
-        if head.position < known.position || found != Some(known.hash) {
-            return Err(FollowError::AnotherLog(format!(
-                "the views stand at position {} with hash {}, but the log has {} there and ends at \
-                 {}: it lost or changed events. `holdfast projections clear` empties the views; \
-                 they fill again from it",
-                known.position,
-                known.hash,
-                found.map_or("nothing".to_owned(), |hash| hash.to_string()),
-                head.position
-            )));
-        }
-        Ok(())
     }
 
     /// Up to `limit` events after the checkpoint, but none after `until`.
@@ -150,6 +124,34 @@ impl Follower {
         Ok(events)
     }
 
+    /// What a page starts from: out of memory what is there, and the rest by one question.
+    ///
+    /// What is in memory is what this follower committed, or what somebody read since. If another
+    /// one has committed meanwhile, the page that follows from it is refused.
+    async fn load(&self, places: BTreeSet<RowId>) -> Result<Vec<(RowId, Document)>, FollowError> {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for place in places {
+            match self.cache.get(place.0, &place.1) {
+                Some((Found::Row(Some(document)), _)) => found.push((place, document)),
+                Some((Found::Row(None), _)) => {}
+                Some((Found::NoView | Found::Parked, _)) | None => missing.push(place),
+            }
+        }
+        if !missing.is_empty() {
+            found.extend(self.store.load(missing).await?);
+        }
+        Ok(found)
+    }
+
+    /// Notes in memory what a committed page did.
+    fn keep(&self, taken: &Taken) {
+        let position = taken.checkpoint.position;
+        self.cache.committed(position, taken.documents.clone());
+        for (generation, key) in &taken.parked {
+            self.cache.parked(position, *generation, key.clone());
+        }
+    }
+
     /// Folds a page and commits it.
     pub async fn take(&mut self, events: &[Recorded]) -> Result<Option<Taken>, FollowError> {
         let Some(last) = events.last() else { return Ok(None) };
@@ -161,9 +163,7 @@ impl Follower {
         // A page that is not committed must leave nothing behind.
         let mut parked = self.parked.clone();
         let mut folding = Folding::new(&self.bindings, &mut parked, self.announce);
-        for (generation, keys) in needed(&self.bindings, events) {
-            folding.stored(generation, self.store.load(generation, keys).await?);
-        }
+        folding.stored(self.load(needed(&self.bindings, events)).await?);
         (self.failpoint)("proj.apply");
         for event in events {
             folding.event(event);
@@ -194,13 +194,10 @@ impl Follower {
         (self.failpoint)("proj.after_commit");
         self.checkpoint = Some(next);
         self.parked = parked;
-        Ok(Some(Taken {
-            checkpoint: next,
-            documents,
-            parked: newly_parked,
-            before,
-            shared,
-            events: events.len(),
-        }))
+        let parked = newly_parked;
+        let events = events.len();
+        let taken = Taken { checkpoint: next, documents, parked, before, shared, events };
+        self.keep(&taken);
+        Ok(Some(taken))
     }
 }

@@ -21,6 +21,7 @@ pub mod projector;
 pub mod published;
 pub mod reader;
 pub mod rebuild;
+pub mod recognise;
 pub mod recognised;
 pub mod registry;
 pub mod runner;

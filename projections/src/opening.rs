@@ -12,6 +12,7 @@ use crate::ports::{ReadStore, Target};
 use crate::projector::Projector;
 use crate::published::{Footing, Published};
 use crate::rebuild::{RebuildError, Rebuilder, of};
+use crate::recognise::recognise;
 use crate::registry::{Alteration, Generation, GenerationId, GenerationState, Registry};
 
 /// The parts that it needs.
@@ -70,7 +71,7 @@ impl Opening<'_> {
 
     /// Recognises the log, and lets nobody read what follows another one.
     async fn recognise(&self, registry: &Registry) -> Result<(), FollowError> {
-        let recognised = self.follower(registry, vec![]).recognise().await;
+        let recognised = recognise(self.feed.as_ref(), registry.live).await;
         match recognised {
             Ok(()) => self.published.stands_on(Footing::ThisLog),
             Err(FollowError::AnotherLog(_)) => self.published.stands_on(Footing::AnotherLog),
@@ -136,6 +137,7 @@ impl Opening<'_> {
             registry: registry.revision,
             checkpoint: registry.live,
             parked: std::collections::BTreeMap::new(),
+            cache: self.published.cache.clone(),
             announce: true,
             failpoint: self.failpoint,
         }

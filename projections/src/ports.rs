@@ -20,6 +20,9 @@ pub enum Target {
     Generation(GenerationId),
 }
 
+/// Where a document is: in which generation, under which key.
+pub type RowId = (GenerationId, Key);
+
 /// What becomes of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWrite {
@@ -221,12 +224,8 @@ pub trait ReadStore: Send + Sync + fmt::Debug {
     /// Commits a page; `Moved` when the checkpoint or the registry is not what it expects.
     fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>>;
 
-    /// The documents under these keys of a generation, for the fold: those that are there.
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>>;
+    /// The documents at these places, for the fold: those that are there.
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>>;
 
     /// Every parked key.
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>>;

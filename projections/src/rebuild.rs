@@ -9,10 +9,12 @@ use std::sync::Arc;
 use holdfast_domain::log::{Feed, Position};
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::Cache;
 use crate::folding::Binding;
 use crate::follower::{Failpoint, FollowError, Follower, no_failpoint};
 use crate::ports::{Comparison, ReadStore, StoreError, Target};
 use crate::projector::Projector;
+use crate::recognise::recognise;
 use crate::registry::{
     Alteration, Checkpoint, Generation, GenerationId, GenerationState, Registry,
 };
@@ -30,6 +32,9 @@ pub struct Progress {
 
 /// Called with the progress after every page.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// How much of what it fills it keeps in memory while it fills.
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// The live views may move on between two looks; after so many tries somebody has to help.
 const TRIES_MAX: u32 = 1_000;
@@ -167,7 +172,7 @@ impl Rebuilder {
     ) -> Result<Filled, RebuildError> {
         let registry = self.store.registry().await?;
         let mut follower = self.follower(projector, generation, &registry).await?;
-        follower.recognise().await?;
+        recognise(self.feed.as_ref(), follower.checkpoint).await?;
         let (mut events, mut target) = (0_u64, registry.position());
         loop {
             if follower.position() >= target {
@@ -280,6 +285,7 @@ impl Rebuilder {
             registry: registry.revision,
             checkpoint: known.checkpoint,
             parked: parked.map(|one| ((one.generation, one.key.clone()), one)).collect(),
+            cache: Cache::new(CACHE_BYTES),
             announce: false,
             failpoint: self.failpoint,
         })

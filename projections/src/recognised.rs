@@ -1,7 +1,6 @@
 //! Leases only for those whose log the read models follow. A node of another log would hold shares
 //! whose work it can never do, and the nodes of the right log would do without them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,49 +8,9 @@ use std::time::Duration;
 use holdfast_domain::log::{Feed, Pending};
 use tokio::sync::watch;
 
-use crate::follower::{FollowError, Follower, no_failpoint};
 use crate::leases::{Lease, Leases, LeasesUnavailable, Taken};
-use crate::ports::{ReadStore, Target};
-
-/// Whose read models a store holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nobody has folded anything into them yet: they are anybody's.
-    NoViews,
-    /// Those of this log.
-    ThisLog,
-    /// Those of another log, or of another life of it; with both epochs.
-    AnotherLog(String),
-}
-
-/// Compares the epoch that the read models follow with the log's own.
-pub async fn origin(
-    feed: &Arc<dyn Feed>,
-    store: &Arc<dyn ReadStore>,
-) -> Result<Origin, FollowError> {
-    let registry = store.registry().await?;
-    let Some(live) = registry.live else { return Ok(Origin::NoViews) };
-    if feed.head().await?.epoch == live.epoch {
-        // Whether it lost events is judged by who folds it.
-        return Ok(Origin::ThisLog);
-    }
-    let follower = Follower {
-        feed: Arc::clone(feed),
-        store: Arc::clone(store),
-        target: Target::Live,
-        bindings: vec![],
-        registry: registry.revision,
-        checkpoint: registry.live,
-        parked: BTreeMap::new(),
-        announce: false,
-        failpoint: no_failpoint,
-    };
-    match follower.recognise().await {
-        Ok(()) => Ok(Origin::ThisLog),
-        Err(FollowError::AnotherLog(why)) => Ok(Origin::AnotherLog(why)),
-        Err(why) => Err(why),
-    }
-}
+use crate::ports::ReadStore;
+use crate::recognise::{Origin, origin};
 
 /// Leases of a node, none of which it takes while the read models follow another log.
 #[derive(Debug)]

@@ -249,15 +249,12 @@ impl Runner {
         Ok(())
     }
 
-    /// Shows a committed page: the cache first, then the position.
+    /// Shows a committed page: to other nodes' readers first, then its position to everybody. This
+    /// node's memory has it already.
     async fn publish(&self, follower: &Follower, taken: Option<Taken>) {
         let position = follower.position();
         if let Some(taken) = taken {
             self.share(follower.registry, &taken).await;
-            self.published.cache.committed(position, taken.documents);
-            for (generation, key) in taken.parked {
-                self.published.cache.parked(position, generation, key);
-            }
         }
         self.published.status.send_modify(|status| {
             status.position = position;

@@ -44,6 +44,10 @@ use tokio::runtime::Builder;
 
 use crate::size::{CI, FULL, Size};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The cases, in the order in which they run.
 const CASES: [&str; 14] = [
     "append", "session", "views", "edge", "sockets", "commands", "mixed", "postgres", "replay",

@@ -268,7 +268,7 @@ fn written(
         .flat_map(|(stream, facts)| facts.into_iter().map(move |fact| (stream, fact)));
     for (stream, event) in facts {
         let Some(event) = altered(fault, use_case, event) else { continue };
-        let known = states.entry(stream).or_insert_with(|| Known::absent(stream));
+        let known = states.entry(stream).or_insert_with(|| Known::absent(stream).into());
         known.state = known.state.clone().evolve(&event);
     }
     states

@@ -25,7 +25,7 @@ CREATE TABLE event (
     revision       bigint  NOT NULL CHECK (revision >= 0),
     append_end     bigint  NOT NULL CHECK (append_end >= position),
     accepted_at_us bigint  NOT NULL,
-    event_id       uuid    NOT NULL UNIQUE,
+    event_id       uuid    NOT NULL,
     schema         integer NOT NULL,
     name           text    COLLATE "C" NOT NULL,
     metadata       bytea   NOT NULL,

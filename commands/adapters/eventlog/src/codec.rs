@@ -34,12 +34,14 @@ impl Encoded {
 pub fn encode(new: &NewEvent) -> Result<Encoded, serde_json::Error> {
     let mut payload = Vec::with_capacity(256);
     new.event.serialize_payload(&mut serde_json::Serializer::new(&mut payload))?;
+    let mut metadata = Vec::with_capacity(384);
+    serde_json::to_writer(&mut metadata, &new.metadata)?;
     Ok(Encoded {
         event_id: new.metadata.event_id,
         name: new.event.name(),
         schema: new.event.kind().1,
         accepted_at: new.metadata.accepted_at,
-        metadata: serde_json::to_vec(&new.metadata)?,
+        metadata,
         payload,
     })
 }

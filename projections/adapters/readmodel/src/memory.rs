@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use holdfast_domain::log::Pending;
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{
-    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, RowId, Rows,
     Snapshot, StoreError,
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
@@ -55,15 +55,11 @@ impl ReadStore for MemoryReadStore {
         ready(self.state().commit(page))
     }
 
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
         let state = self.state();
-        let found = keys.into_iter().filter_map(|key| {
-            let document = state.row(generation, &key)?.document.clone();
-            Some((key, document))
+        let found = places.into_iter().filter_map(|place| {
+            let document = state.row(place.0, &place.1)?.document.clone();
+            Some((place, document))
         });
         ready(Ok(found.collect()))
     }

@@ -22,10 +22,10 @@ mod values;
 mod visit;
 
 use holdfast_domain::log::Pending;
-use holdfast_postgres::{Address, Database};
+use holdfast_postgres::{Address, Database, Purpose};
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{
-    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, RowId, Rows,
     Snapshot, StoreError,
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
@@ -55,8 +55,10 @@ impl PostgresReadStore {
     /// brings it to today's shape.
     pub async fn open(address: Address) -> Result<Self, StoreError> {
         let working = visit::worker(address.clone());
-        let working = visit::bounded(visit::connect(working, WORKING)).await?;
-        let reading = visit::bounded(visit::connect(visit::reader(address), READING)).await?;
+        let working = visit::connect(working, WORKING, Purpose::Work);
+        let working = visit::bounded(working).await?;
+        let reading = visit::connect(visit::reader(address), READING, Purpose::Questions);
+        let reading = visit::bounded(reading).await?;
         migrations::run(&working).await?;
         // What a node that died had begun to remove.
         sweep::documents(&working).await?;
@@ -112,12 +114,8 @@ impl ReadStore for PostgresReadStore {
         Box::pin(visit::bounded(page::commit(&self.working, page)))
     }
 
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
-        Box::pin(visit::bounded(reads::load(&self.working, generation, keys)))
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
+        Box::pin(visit::bounded(reads::load(&self.working, places)))
     }
 
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
@@ -171,6 +169,6 @@ impl ReadStore for PostgresReadStore {
         left: GenerationId,
         right: GenerationId,
     ) -> Pending<'_, Result<Comparison, StoreError>> {
-        Box::pin(visit::attended(&self.reading, reads::compare(&self.reading, left, right)))
+        Box::pin(visit::attended(&self.working, reads::compare(&self.reading, left, right)))
     }
 }

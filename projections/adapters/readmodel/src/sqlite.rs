@@ -22,7 +22,7 @@ use std::time::Duration;
 use holdfast_domain::log::Pending;
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{
-    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, RowId, Rows,
     Snapshot, StoreError,
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
@@ -135,12 +135,8 @@ impl ReadStore for SqliteReadStore {
         Box::pin(pages::commit(&self.writer, page))
     }
 
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
-        Box::pin(pages::load(&self.readers, generation, keys))
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
+        Box::pin(pages::load(&self.readers, places))
     }
 
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {

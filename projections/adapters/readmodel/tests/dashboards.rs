@@ -343,7 +343,7 @@ async fn only_what_readers_may_see_is_shown_and_no_character_breaks_a_dashboard(
     let names: Vec<String> = sqlx::query_scalar(NAMES).fetch_all(&mut sql).await.unwrap();
     assert_eq!(names, [strange.replace('\0', "\u{fffd}")]);
     // The document itself is as it was written.
-    let loaded = store.load(active, vec![Key::new("strange")]).await.unwrap();
+    let loaded = store.load(vec![(active, Key::new("strange"))]).await.unwrap();
     assert_eq!(Some(&loaded[0].1), writes[0].row.as_ref().map(|(document, _)| document));
     assert_eq!(store.parked().await.unwrap()[0].reason, "it says \u{fffd}");
     let select = "SELECT version, state, position, parked FROM projection_status";

@@ -55,7 +55,7 @@ async fn every_call(store: &PostgresReadStore) -> Vec<Option<StoreError>> {
         told(store.registry()),
         told(store.alter(0, build)),
         told(store.commit(first_page())),
-        told(store.load(some, vec![Key::new("a")])),
+        told(store.load(vec![(some, Key::new("a"))])),
         told(store.parked()),
         told(store.document("v", Key::new("a"))),
         told(store.list("v", Query { limit: 1, ..Query::default() })),

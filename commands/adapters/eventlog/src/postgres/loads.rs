@@ -62,12 +62,22 @@ impl Loads {
     }
 }
 
+/// Whoever asks first, and who asks in the same moment.
+async fn next(waiting: &mut mpsc::Receiver<Asked>) -> Option<Vec<Asked>> {
+    let mut group = vec![waiting.recv().await?];
+    // Callers come in crowds, answered by one commit: the others get a turn to ask before it goes.
+    tokio::task::yield_now().await;
+    while group.len() < GROUP_MAX
+        && let Ok(asked) = waiting.try_recv()
+    {
+        group.push(asked);
+    }
+    Some(group)
+}
+
 async fn serve(database: Database, waiting: Arc<Turns<mpsc::Receiver<Asked>>>) {
     loop {
-        let mut group = Vec::new();
-        if waiting.lock().await.recv_many(&mut group, GROUP_MAX).await == 0 {
-            return;
-        }
+        let Some(mut group) = next(&mut *waiting.lock().await).await else { return };
         // Those who went away want nothing.
         group.retain(|asked| !asked.respond.is_closed());
         answer(&database, group).await;

@@ -3,7 +3,7 @@
 
 use holdfast_postgres::Database;
 use holdfast_projections::document::{Document, Indexes, Key};
-use holdfast_projections::ports::{Comparison, Found, Parked, Rows, Snapshot, StoreError};
+use holdfast_projections::ports::{Comparison, Found, Parked, RowId, Rows, Snapshot, StoreError};
 use holdfast_projections::registry::GenerationId;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
@@ -38,21 +38,24 @@ fn key_in(row: &PgRow) -> Result<Key, StoreError> {
     column::<String>(row, "key").map(Key::new)
 }
 
-/// The documents under these keys that are there.
+/// The documents at these places that are there.
 pub(super) async fn load(
     database: &Database,
-    generation: GenerationId,
-    keys: Vec<Key>,
-) -> Result<Vec<(Key, Document)>, StoreError> {
-    let wanted: Vec<_> = keys.iter().map(|key| key.as_str().to_owned()).collect();
+    places: Vec<RowId>,
+) -> Result<Vec<(RowId, Document)>, StoreError> {
+    let generations: Vec<_> = places.iter().map(|(generation, _)| id(*generation)).collect();
+    let keys: Vec<_> = places.iter().map(|(_, key)| key.as_str().to_owned()).collect();
     let query = sqlx::query(
-        "SELECT d.key, d.document::text AS document FROM unnest($2::text[]) AS wanted (key) \
-         JOIN documents d ON d.generation = $1 AND d.key = wanted.key",
+        "SELECT d.generation, d.key, d.document::text AS document \
+         FROM unnest($1::bigint[], $2::text[]) AS wanted (generation, key) \
+         JOIN documents d ON d.generation = wanted.generation AND d.key = wanted.key",
     );
-    let found = rows(database, query.bind(id(generation)).bind(wanted)).await?;
-    let found = found
-        .iter()
-        .map(|row| Ok((key_in(row)?, Document::stored(column::<String>(row, "document")?))));
+    let found = rows(database, query.bind(generations).bind(keys)).await?;
+    let found = found.iter().map(|row| {
+        let generation = GenerationId(number(column(row, "generation")?)?);
+        let document = Document::stored(column::<String>(row, "document")?);
+        Ok(((generation, key_in(row)?), document))
+    });
     found.collect()
 }
 

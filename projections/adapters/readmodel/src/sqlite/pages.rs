@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use holdfast_domain::log::Position;
 use holdfast_projections::document::{Document, Indexes, Key};
-use holdfast_projections::ports::{Change, Page, Parked, RowWrite, StoreError, Target};
+use holdfast_projections::ports::{Change, Page, Parked, RowId, RowWrite, StoreError, Target};
 use holdfast_projections::registry::GenerationId;
 use holdfast_projections::topic::{Cursor, Topic};
 use holdfast_sqlite::insert::{Insert, Query};
@@ -63,27 +63,27 @@ static PUT_TOPICS: LazyLock<Insert> = LazyLock::new(|| {
     Insert::new("", "INSERT OR ROLLBACK INTO change_topics (topic, position, ordinal)", 3, "")
 });
 
-/// The documents under these keys that are there.
+/// The documents at these places that are there.
 pub(super) async fn load(
     readers: &SqlitePool,
-    generation: GenerationId,
-    keys: Vec<Key>,
-) -> Result<Vec<(Key, Document)>, StoreError> {
-    let wanted: Vec<_> = keys.iter().map(Key::as_str).collect();
+    places: Vec<RowId>,
+) -> Result<Vec<(RowId, Document)>, StoreError> {
+    let wanted: Vec<_> =
+        places.iter().map(|(generation, key)| (id(*generation), key.as_str())).collect();
     let wanted = serde_json::to_string(&wanted).map_err(damaged)?;
-    // One text for any number of keys. `CROSS JOIN` keeps the loop over the keys the outer one.
+    // One text for any number of places. `CROSS JOIN` keeps the loop over them the outer one.
     let rows = sqlx::query(
-        "SELECT d.key, d.document FROM json_each(?) wanted \
-         CROSS JOIN documents d ON d.generation = ? AND d.key = wanted.value",
+        "SELECT d.generation, d.key, d.document FROM json_each(?) wanted \
+         CROSS JOIN documents d ON d.generation = wanted.value ->> 0 AND d.key = wanted.value ->> 1",
     )
     .bind(wanted)
-    .bind(id(generation))
     .fetch_all(readers)
     .await
     .map_err(unavailable)?;
     let found = rows.iter().map(|row| {
+        let generation = GenerationId(number(column(row, "generation")?)?);
         let (key, document): (String, String) = (column(row, "key")?, column(row, "document")?);
-        Ok((Key::new(key), Document::stored(document)))
+        Ok(((generation, Key::new(key)), Document::stored(document)))
     });
     found.collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use holdfast_domain::log::Pending;
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{
-    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, Rows,
+    ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, RowId, Rows,
     Snapshot, StoreError,
 };
 use holdfast_projections::registry::{Alteration, GenerationId, Registry};
@@ -46,12 +46,8 @@ impl<M: Meddling> ReadStore for Behind<M> {
     fn commit(&self, page: Page) -> Pending<'_, Result<(), StoreError>> {
         self.0.commit(page)
     }
-    fn load(
-        &self,
-        generation: GenerationId,
-        keys: Vec<Key>,
-    ) -> Pending<'_, Result<Vec<(Key, Document)>, StoreError>> {
-        self.0.inner().load(generation, keys)
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
+        self.0.inner().load(places)
     }
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
         self.0.inner().parked()

@@ -60,15 +60,18 @@ pub(super) async fn documents_are_put_replaced_and_taken_away(store: &dyn ReadSt
         let found = store.document(VIEW, Key::new("a")).await.unwrap();
         assert_eq!(found.value, Found::Row(shown.map(Document::stored)));
         assert_eq!(found.position, Position(position));
-        let loaded = store.load(generation, vec![Key::new("a"), Key::new("b")]).await.unwrap();
+        let loaded = store
+            .load(vec![(generation, Key::new("a")), (generation, Key::new("b"))])
+            .await
+            .unwrap();
         assert_eq!(loaded.len(), usize::from(shown.is_some()));
     }
     // More than fit into one statement of an SQL store.
     let many = (0..1_500).map(|n| put(generation, &format!("k{n}"), "1", Indexes::default()));
     let page = Page { writes: many.collect(), ..page(store, 5).await };
     store.commit(page).await.unwrap();
-    let keys = (0..1_500).map(|n| Key::new(format_args!("k{n}"))).collect();
-    assert_eq!(store.load(generation, keys).await.unwrap().len(), 1_500);
+    let places = (0..1_500).map(|n| (generation, Key::new(format_args!("k{n}")))).collect();
+    assert_eq!(store.load(places).await.unwrap().len(), 1_500);
 }
 
 pub(super) async fn a_building_generation_has_a_checkpoint_of_its_own(store: &dyn ReadStore) {

@@ -108,7 +108,7 @@ pub(super) async fn what_is_dropped_is_gone_and_what_is_read_cannot_be(store: &d
     assert!(matches!(drop_it(old).await, Err(StoreError::Refused(_))));
     drop_it(new).await.unwrap();
     assert!(matches!(drop_it(new).await, Err(StoreError::Refused(_))));
-    assert_eq!(store.load(new, vec![Key::new("a")]).await.unwrap(), vec![]);
+    assert_eq!(store.load(vec![(new, Key::new("a"))]).await.unwrap(), vec![]);
     assert_ne!(building(store, 2).await, new, "a number is never given out again");
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn what_is_cleared_begins_anew_and_no_number_is_given_out_again
     assert_eq!(store.commit(late).await, Err(StoreError::Moved), "a page of what was before");
     assert_eq!((shown(store).await, store.parked().await.unwrap()), (Found::NoView, vec![]));
     for generation in [old, building] {
-        assert_eq!(store.load(generation, vec![Key::new("a")]).await.unwrap(), vec![]);
+        assert_eq!(store.load(vec![(generation, Key::new("a"))]).await.unwrap(), vec![]);
     }
     let news = store.changes(None, Cursor::START, 9).await.unwrap();
     assert_eq!((news.changes, news.oldest), (vec![], Cursor::START));
