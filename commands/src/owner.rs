@@ -167,7 +167,9 @@ impl Owner {
         if moved {
             self.states.clear();
         }
-        self.states.retain(|stream, _| !stale.contains(stream));
+        for stream in stale {
+            self.states.remove(&stream);
+        }
         again.append(&mut deferred);
         again
     }

@@ -48,7 +48,7 @@ CREATE TABLE command (
     revision       bigint,
     position       bigint   NOT NULL,
     accepted_at_us bigint   NOT NULL,
-    status         smallint NOT NULL,
+    status         smallint NOT NULL CHECK (status BETWEEN 100 AND 599),
     fingerprint    bytea    NOT NULL CHECK (octet_length(fingerprint) = 32),
     body           bytea    NOT NULL
 );
@@ -109,30 +109,32 @@ CREATE FUNCTION log_append(
     command_bodies bytea[]
 ) RETURNS log_tail LANGUAGE plpgsql AS $$
 DECLARE
-    tail       log_tail;
-    events     bigint := cardinality(event_ids);
-    numbers    bigint[];
+    tail        log_tail;
+    events      bigint := cardinality(event_ids);
+    numbers     bigint[];
     as_believed boolean;
 BEGIN
     tail := log_take_tail();
 
-    SELECT array_agg(coalesce(s.id, tail.position + b.first_event) ORDER BY b.place),
+    -- A stream that is new is not looked for, and neither is an answer: their names are unique.
+    SELECT array_agg(CASE WHEN b.is_new THEN tail.position + b.first_event ELSE s.id END
+                     ORDER BY b.place),
            coalesce(bool_and(h.revision IS NOT DISTINCT FROM b.revision
                              AND h.hash IS NOT DISTINCT FROM b.hash), true)
       INTO STRICT numbers, as_believed
-      FROM unnest(stream_names, stream_revisions_before, stream_hashes_before, stream_first_events)
-           WITH ORDINALITY AS b (name, revision, hash, first_event, place)
-      LEFT JOIN stream s ON s.name = b.name
+      FROM (SELECT *, revision IS NULL AND first_event IS NOT NULL AS is_new
+              FROM unnest(stream_names, stream_revisions_before, stream_hashes_before,
+                          stream_first_events)
+                   WITH ORDINALITY AS s (name, revision, hash, first_event, place)) AS b
+      LEFT JOIN stream s ON s.name = CASE WHEN NOT b.is_new THEN b.name END
       LEFT JOIN LATERAL (
           SELECT e.revision, e.hash FROM event e WHERE e.stream = s.id ORDER BY e.revision DESC LIMIT 1
       ) h ON true;
-    IF NOT as_believed OR EXISTS (
-        SELECT FROM unnest(command_ids) AS a (id) JOIN command c ON c.id = a.id
-    ) THEN
+    IF NOT as_believed THEN
         RETURN NULL;
     END IF;
 
-    IF events > 0 THEN
+    BEGIN
         INSERT INTO stream (id, name)
         SELECT numbers[b.place], b.name
           FROM unnest(stream_names, stream_revisions_before, stream_first_events)
@@ -148,14 +150,17 @@ BEGIN
                       event_hashes)
                WITH ORDINALITY AS e (stream, revision, append_end, accepted_at_us, event_id, schema,
                                      name, metadata, payload, hash, place);
-    END IF;
 
-    INSERT INTO command (id, revision, position, accepted_at_us, status, fingerprint, body)
-    SELECT a.id, a.revision, tail.position + a.place, a.accepted_at_us, a.status, a.fingerprint,
-           a.body
-      FROM unnest(command_ids, command_revisions, command_places, command_accepted_at_us,
-                  command_statuses, command_fingerprints, command_bodies)
-           AS a (id, revision, place, accepted_at_us, status, fingerprint, body);
+        INSERT INTO command (id, revision, position, accepted_at_us, status, fingerprint, body)
+        SELECT a.id, a.revision, tail.position + a.place, a.accepted_at_us, a.status, a.fingerprint,
+               a.body
+          FROM unnest(command_ids, command_revisions, command_places, command_accepted_at_us,
+                      command_statuses, command_fingerprints, command_bodies)
+               AS a (id, revision, place, accepted_at_us, status, fingerprint, body);
+    EXCEPTION WHEN unique_violation THEN
+        -- What was written here is taken back with the block, and nobody has to be told of it twice.
+        RETURN NULL;
+    END;
 
     IF events > 0 THEN
         -- The link of the global chain, byte for byte as docs/event-log-format.md has it.

@@ -1,5 +1,9 @@
-//! Group commit: one task takes what waits, judges it, writes once, commits once, and answers after
+//! Group commit: a task takes what waits, judges it, writes once, commits once, and answers after
 //! the commit. It never waits for more to come: while one commit is flushed, the next one fills.
+//!
+//! A store in which several can wait for their turn gets several such tasks: while one commit is
+//! written, the next one is on its way, judged on what its callers know, and the store has no pause
+//! between the two. To each other they are what other nodes are.
 //!
 //! A store that failed is never written again: nothing after a failed write or flush can be known
 //! to be durable. The application sees it in [`Appender::poisoned`] and ends.
@@ -40,40 +44,57 @@ pub(crate) struct Job {
     reply: Option<oneshot::Sender<Vec<Outcome>>>,
 }
 
-/// What the task and the callers share.
+/// What a task tells the callers and the other tasks. All but the counters is the same for all tasks.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// How many groups are being committed.
+    under_way: watch::Sender<usize>,
     pub(crate) head: watch::Sender<Position>,
     poisoned: watch::Sender<Option<String>>,
     counters: Counters,
 }
 
-/// The callers' side of the append task.
+/// What waits, for whichever task is free.
+type Queue = Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>;
+
+/// The callers' side of the append tasks.
 #[derive(Debug)]
 pub(crate) struct Appender<S> {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
-    task: tokio::sync::Mutex<Option<JoinHandle<S>>>,
-    shared: Arc<Shared>,
+    tasks: tokio::sync::Mutex<Vec<JoinHandle<S>>>,
+    head: watch::Sender<Position>,
+    poisoned: watch::Sender<Option<String>>,
+    shared: Vec<Arc<Shared>>,
 }
 
 impl<S: Store> Appender<S> {
-    /// Starts the task on `handle`; `head` is where the store's log ends.
-    pub(crate) fn start(store: S, head: Position, handle: &Handle) -> Self {
+    /// Starts a task for each of these ways to one store on `handle`; `head` is where its log ends.
+    pub(crate) fn start(
+        stores: impl IntoIterator<Item = S>,
+        head: Position,
+        handle: &Handle,
+    ) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared {
-            head: watch::Sender::new(head),
-            poisoned: watch::Sender::new(None),
-            counters: Counters::default(),
-        });
-        let task = handle.spawn(run(store, queue, Arc::clone(&shared)));
-        Self { queue: Mutex::new(Some(sender)), task: tokio::sync::Mutex::new(Some(task)), shared }
+        let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        let (head, poisoned) = (watch::Sender::new(head), watch::Sender::new(None));
+        let under_way = watch::Sender::new(0);
+        let (mut tasks, mut all) = (Vec::new(), Vec::new());
+        for store in stores {
+            let (head, poisoned, under_way) = (head.clone(), poisoned.clone(), under_way.clone());
+            let counters = Counters::default();
+            let shared = Arc::new(Shared { under_way, head, poisoned, counters });
+            tasks.push(handle.spawn(run(store, Arc::clone(&queue), Arc::clone(&shared))));
+            all.push(shared);
+        }
+        let (queue, tasks) = (Mutex::new(Some(sender)), tokio::sync::Mutex::new(tasks));
+        Self { queue, tasks, head, poisoned, shared: all }
     }
 
     /// Appends a group; see [`holdfast_domain::log::EventLog::append`].
     pub(crate) async fn append(&self, group: Vec<Batch>) -> Vec<Outcome> {
         let count = group.len();
         let unavailable = |why: &str| vec![Err(AppendError::Unavailable(why.to_owned())); count];
-        if let Some(why) = self.shared.poisoned.borrow().as_deref() {
+        if let Some(why) = self.poisoned.borrow().as_deref() {
             return unavailable(why);
         }
         let sender = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -90,21 +111,21 @@ impl<S: Store> Appender<S> {
         })
     }
 
-    /// Takes no more, writes what waits, and gives the store back. `None` when closed before.
-    pub(crate) async fn close(&self) -> Option<S> {
+    /// Takes no more, writes what waits, and gives the stores back; none when closed before.
+    pub(crate) async fn close(&self) -> Vec<S> {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let task = self.task.lock().await.take()?;
-        task.await.ok()
+        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        futures_util::future::join_all(tasks).await.into_iter().flatten().collect()
     }
 
     /// Where the log ends, published after each commit.
     pub(crate) fn head(&self) -> &watch::Sender<Position> {
-        &self.shared.head
+        &self.head
     }
 
     /// Why the log takes nothing any more, once it does not.
     pub(crate) fn poisoned(&self) -> watch::Receiver<Option<String>> {
-        self.shared.poisoned.subscribe()
+        self.poisoned.subscribe()
     }
 
     /// Figures since the start.
@@ -112,27 +133,25 @@ impl<S: Store> Appender<S> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting =
             queue.as_ref().map_or(0, |queue| queue.max_capacity().saturating_sub(queue.capacity()));
-        self.shared.counters.read(waiting)
+        let stats = LogStats {
+            queue_depth: u64::try_from(waiting).unwrap_or(u64::MAX),
+            ..LogStats::default()
+        };
+        self.shared.iter().fold(stats, |stats, task| stats.plus(task.counters.read()))
     }
 }
 
-/// The task: ends when the queue is closed and empty.
-async fn run<S: Store>(mut store: S, mut queue: mpsc::Receiver<Job>, shared: Arc<Shared>) -> S {
-    let mut waiting = queue.recv().await;
-    while let Some(first) = waiting.take() {
-        let mut size = Size::of(&first);
-        let mut round = vec![first];
-        while let Ok(next) = queue.try_recv() {
-            size = size.plus(Size::of(&next));
-            if !size.fits() {
-                waiting = Some(next);
-                break;
-            }
-            round.push(next);
-        }
+/// A task: ends when the queue is closed and empty.
+async fn run<S: Store>(mut store: S, queue: Queue, shared: Arc<Shared>) -> S {
+    let mut left = None;
+    while let Some((mut round, later)) = next_round(&queue, &shared, left.take()).await {
+        left = later;
+        let groups = round.len();
+        shared.under_way.send_modify(|all| *all = all.saturating_add(groups));
         shared.counters.begin();
         commit_round(&mut store, &shared, &mut round).await;
         shared.counters.end();
+        shared.under_way.send_modify(|all| *all = all.saturating_sub(groups));
         for job in round {
             if let Some(reply) = job.reply {
                 // A caller who went away loses nothing: the append stands.
@@ -141,11 +160,45 @@ async fn run<S: Store>(mut store: S, mut queue: mpsc::Receiver<Job>, shared: Arc
         }
         // Those who were answered are ready to run, and some of them have the next append in hand.
         tokio::task::yield_now().await;
-        if waiting.is_none() {
-            waiting = queue.recv().await;
-        }
     }
     store
+}
+
+/// What is committed next, first of all what was left by the round before, and what does not fit.
+async fn next_round(
+    queue: &Queue,
+    shared: &Shared,
+    left: Option<Job>,
+) -> Option<(Vec<Job>, Option<Job>)> {
+    let (first, mut queue) = if let Some(left) = left {
+        // Another task holds the queue while it waits: nothing else is there.
+        let Ok(queue) = queue.try_lock() else { return Some((vec![left], None)) };
+        (left, queue)
+    } else {
+        let mut queue = queue.lock().await;
+        (queue.recv().await?, queue)
+    };
+    let mut under_way = shared.under_way.subscribe();
+    let mut size = Size::of(&first);
+    let mut round = vec![first];
+    loop {
+        let next = match queue.try_recv() {
+            Ok(next) => next,
+            // Behind another commit there is time to gather as many as that one has.
+            Err(_none) if round.len() < *under_way.borrow_and_update() => tokio::select! {
+                Some(next) = queue.recv() => next,
+                Ok(()) = under_way.changed() => continue,
+                else => break,
+            },
+            Err(_none) => break,
+        };
+        size = size.plus(Size::of(&next));
+        if !size.fits() {
+            return Some((round, Some(next)));
+        }
+        round.push(next);
+    }
+    Some((round, None))
 }
 
 /// How much of a commit something takes.

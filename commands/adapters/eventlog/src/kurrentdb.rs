@@ -135,7 +135,7 @@ impl KurrentLog {
 
     /// Figures for metrics. There is no queue: the server puts appends in order.
     pub fn stats(&self) -> LogStats {
-        self.reader.core.counters.read(0)
+        self.reader.core.counters.read()
     }
 
     /// How often the connection to the cluster had to be made anew.

@@ -1,6 +1,6 @@
-//! The log of several nodes: one PostgreSQL schema, and in each node one writing connection owned by
-//! its append task and a few reading ones. The nodes take turns at one lock; whoever holds it knows where
-//! the log ends and writes, so positions rise in the order of commits.
+//! The log of several nodes: one PostgreSQL schema, and in each node two writing connections, each
+//! owned by an append task, and a few reading ones. All who write take turns at one lock; whoever holds
+//! it knows where the log ends and writes, so positions rise in the order of commits.
 //!
 //! A server that goes away poisons nothing: what was not written is refused, what may have been is
 //! looked up, and once there is a server again, perhaps another one, the log goes on by itself.
@@ -55,15 +55,18 @@ impl PostgresLog {
     pub async fn open(address: &Address, handle: Handle) -> Result<Arc<Self>, OpenError> {
         connect::migrate(address).await?;
         let sessions = connect::sessions(address.clone());
-        let mut connection = sessions.dial(PATIENCE).await?;
-        if !connect::enter(&mut connection).await? {
-            return Err(OpenError::InUse { address: address.clone() });
+        let mut connections = [sessions.dial(PATIENCE).await?, sessions.dial(PATIENCE).await?];
+        for connection in &mut connections {
+            if !connect::enter(connection).await? {
+                return Err(OpenError::InUse { address: address.clone() });
+            }
         }
-        let start = connect::start(&mut connection).await?;
+        let [connection, _] = &mut connections;
+        let start = connect::start(connection).await?;
         tracing::info!(%address, epoch = %start.epoch, "the log is open");
         let reader = PostgresLogReader::connect(address).await?;
-        let writer = Writer::new(sessions.clone(), connection);
-        let appender = Appender::start(writer, start.tail.position, &handle);
+        let writers = connections.map(|connection| Writer::new(sessions.clone(), connection));
+        let appender = Appender::start(writers, start.tail.position, &handle);
         let own = appender.head().subscribe();
         let database = reader.database.clone();
         let loads = Loads::start(&database, &handle);
@@ -73,11 +76,11 @@ impl PostgresLog {
 
     /// Takes no more appends, writes what waits, and lets go of the connections.
     pub async fn close(&self) {
-        let writer = self.appender.close().await;
+        let writers = self.appender.close().await;
         self.follower.stop();
         self.loads.stop();
         self.reader.close().await;
-        if let Some(writer) = writer {
+        for writer in writers {
             writer.close().await;
         }
     }

@@ -66,17 +66,17 @@ impl SqliteLog {
         let readers = connect::readers(folder).await?;
         let writer = Writer::new(connection, lock, &start);
         Ok(Arc::new(Self {
-            appender: Appender::start(writer, start.tail.position, &handle),
+            appender: Appender::start([writer], start.tail.position, &handle),
             reader: SqliteLogReader { epoch: start.epoch, readers },
         }))
     }
 
     /// Takes no more appends, writes what waits, and lets go of the files.
     pub async fn close(&self) {
-        let writer = self.appender.close().await;
+        let writers = self.appender.close().await;
         // The writer goes last, so that it folds the write-ahead log into the file.
         self.reader.close().await;
-        if let Some(writer) = writer {
+        for writer in writers {
             writer.close().await;
         }
     }

@@ -303,7 +303,12 @@ fn account(shared: &Shared, judged: &Judged, commit: &Commit<'_>, last: Option<P
         answers().filter(|answer| matches!(answer, Err(AppendError::Conflict { .. }))).count();
     shared.counters.committed(answers().count(), commit.events.len(), conflicts);
     if let Some(last) = last {
-        shared.head.send_replace(last);
+        // Another task's later commit may have been heard of before.
+        shared.head.send_if_modified(|head| {
+            let news = *head < last;
+            *head = last.max(*head);
+            news
+        });
     }
 }
 

@@ -13,7 +13,8 @@ pub const SIZE_BOUNDS: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 pub struct LogStats {
     /// Groups that wait now, without those of the commit under way.
     pub queue_depth: u64,
-    /// How long the commit under way has taken so far; none when the task waits for work.
+    /// How long the commit under way has taken so far, the oldest of several; none when all wait for
+    /// work.
     pub committing_for: Option<Duration>,
     /// Commits that wrote something.
     pub commits: u64,
@@ -27,6 +28,27 @@ pub struct LogStats {
     pub commit_sizes: [u64; 11],
 }
 
+impl LogStats {
+    /// What two tasks have done together.
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let mut commit_sizes = self.commit_sizes;
+        for (all, more) in commit_sizes.iter_mut().zip(other.commit_sizes) {
+            *all = all.saturating_add(more);
+        }
+        Self {
+            queue_depth: self.queue_depth.saturating_add(other.queue_depth),
+            committing_for: self.committing_for.max(other.committing_for),
+            commits: self.commits.saturating_add(other.commits),
+            batches: self.batches.saturating_add(other.batches),
+            events: self.events.saturating_add(other.events),
+            conflicts: self.conflicts.saturating_add(other.conflicts),
+            commit_sizes,
+        }
+    }
+}
+
+/// Of one task.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     commits: AtomicU64,
@@ -63,11 +85,11 @@ impl Counters {
         }
     }
 
-    pub(crate) fn read(&self, waiting: usize) -> LogStats {
+    pub(crate) fn read(&self) -> LogStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         LogStats {
-            queue_depth: u64::try_from(waiting).unwrap_or(u64::MAX),
+            queue_depth: 0,
             committing_for: began.map(|began| began.elapsed()),
             commits: read(&self.commits),
             batches: read(&self.batches),

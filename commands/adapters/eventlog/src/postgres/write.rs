@@ -1,6 +1,5 @@
-//! Writing: the one connection of this node that writes, driven by the append task. After any doubt
-//! about it the connection is thrown away, and the next commit dials another: the server may have
-//! gone, or the primary moved.
+//! Writing: a connection that writes, driven by its append task. After any doubt about it the connection
+//! is thrown away, and the next commit dials another: the server may have gone, or the primary moved.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
