@@ -28,6 +28,7 @@ pub mod runner;
 pub mod shared;
 pub mod shift;
 pub mod status;
+pub mod stride;
 pub mod topic;
 pub mod typed;
 pub mod views;

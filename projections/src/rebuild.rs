@@ -5,6 +5,7 @@
 //! generation takes over they are asked to read again.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use holdfast_domain::log::{Feed, Position};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::recognise::recognise;
 use crate::registry::{
     Alteration, Checkpoint, Generation, GenerationId, GenerationState, Registry,
 };
+use crate::stride::Stride;
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +176,7 @@ impl Rebuilder {
         let mut follower = self.follower(projector, generation, &registry).await?;
         recognise(self.feed.as_ref(), follower.checkpoint).await?;
         let (mut events, mut target) = (0_u64, registry.position());
+        let mut stride = Stride::new(self.page);
         loop {
             if follower.position() >= target {
                 // The live views may have moved on meanwhile.
@@ -182,11 +185,13 @@ impl Rebuilder {
             if follower.position() >= target {
                 break;
             }
-            let page = follower.read(self.page, Some(target)).await?;
+            let began = Instant::now();
+            let page = follower.read(stride.limit(), Some(target)).await?;
             if page.is_empty() {
                 break;
             }
             follower.take(&page).await?;
+            stride.took(page.len(), began.elapsed());
             events = events.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
             progress(Progress { events, position: follower.position(), target });
             if stop.is_cancelled() {

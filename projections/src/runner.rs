@@ -22,6 +22,7 @@ use crate::reader::Reader;
 use crate::rebuild::RebuildError;
 use crate::shared::{Note, Place, SharedCache, kept, tags};
 use crate::status::Source;
+use crate::stride::Stride;
 use crate::watcher::{self, Watcher};
 
 /// What the cache may hold, each document counted with what it costs to keep.
@@ -30,7 +31,7 @@ const CACHE_BYTES: u64 = 16 << 20;
 /// How a runner goes about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// At most about so many events in one transaction.
+    /// About so many events in one transaction; some times as many while much waits.
     pub page: usize,
     /// How long changes are kept for subscribers who come back.
     pub retention: Retention,
@@ -229,13 +230,17 @@ impl Runner {
         stop: &CancellationToken,
     ) -> Result<(), FollowError> {
         let mut looked = Instant::now();
+        let mut stride = Stride::new(self.options.page);
         while !stop.is_cancelled() {
-            let Some(events) =
-                stop.run_until_cancelled(follower.read(self.options.page, None)).await
+            let began = Instant::now();
+            let Some(events) = stop.run_until_cancelled(follower.read(stride.limit(), None)).await
             else {
                 break;
             };
-            match follower.take(&events?).await {
+            let events = events?;
+            let taken = follower.take(&events).await;
+            stride.took(events.len(), began.elapsed());
+            match taken {
                 Ok(Some(taken)) => self.publish(follower, Some(taken)).await,
                 Ok(None) => self.idle(follower, stop).await?,
                 Err(MOVED) => self.registered(follower).await?,

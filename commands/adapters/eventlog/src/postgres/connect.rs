@@ -81,6 +81,8 @@ pub(super) fn sessions(address: Address) -> Address {
         .with("enable_mergejoin", "off")
         .with("plan_cache_mode", "force_generic_plan")
         .with("jit", "off")
+        // Starting a second process for a page takes several times what the page takes.
+        .with("max_parallel_workers_per_gather", "0")
         // A node that stands still with the tail in its hand is thrown out, and the others go on.
         .with("idle_in_transaction_session_timeout", "3s")
         // Whoever asked has gone by then.

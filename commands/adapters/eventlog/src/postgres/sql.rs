@@ -33,13 +33,14 @@ macro_rules! here {
     };
 }
 
-/// One statement, one snapshot: where the page ends and what is on it.
+/// One statement, one snapshot: where the page ends and what is on it. It ends with the append that
+/// the last place asked for belongs to; or, should nothing be left up to there, with the next one.
 pub(super) const PAGE: &str = concat!(
     "SELECT ",
     event_columns!(),
-    " FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > $1 AND e.position <= (",
-    "SELECT max(append_end) FROM (",
-    "SELECT append_end FROM event WHERE position > $1 ORDER BY position LIMIT $2) AS asked",
+    " FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > $1 AND e.position <= greatest(",
+    "(SELECT append_end FROM event WHERE position <= $1 + $2 ORDER BY position DESC LIMIT 1), ",
+    "(SELECT append_end FROM event WHERE position > $1 ORDER BY position LIMIT 1)",
     ") ORDER BY e.position"
 );
 

@@ -92,12 +92,14 @@ fn change(row: &PgRow, asked: Option<&[Topic]>) -> Result<Option<Change>, StoreE
 
 /// Notes from where on changes are kept; those before are nobody's any more.
 pub(super) async fn trim(database: &Database, retention: Retention) -> Result<(), StoreError> {
-    // Clocks differ: whatever stands after the first that is young enough is kept.
-    let trim = "WITH cut AS (SELECT greatest(coalesce(l.position, 0) - $1, \
+    // Clocks differ: whatever stands after the first that is young enough is kept. It is looked for
+    // once, before the row is locked that pages move: they would wait as long.
+    let trim = "WITH cut AS MATERIALIZED (SELECT greatest(coalesce(l.position, 0) - $1, \
+            CASE WHEN $2::interval IS NOT NULL THEN \
             (SELECT c.position FROM changes c WHERE c.position > l.oldest_position \
              AND c.accepted_at >= (SELECT n.accepted_at \
                FROM changes n ORDER BY n.position DESC, n.ordinal DESC LIMIT 1) - $2::interval \
-             ORDER BY c.position, c.ordinal LIMIT 1) - 1) AS position FROM live l) \
+             ORDER BY c.position, c.ordinal LIMIT 1) - 1 END) AS position FROM live l) \
         UPDATE live SET oldest_position = cut.position, oldest_ordinal = $3 FROM cut \
         WHERE cut.position > 0 \
         AND (cut.position, $3) > (live.oldest_position, live.oldest_ordinal)";

@@ -84,7 +84,14 @@ pub(super) fn reader(address: Address) -> Address {
 /// Sessions for whoever keeps the views. A page may be committed after its runner has given it up, so
 /// that it goes on from there; it only must not take for ever.
 pub(super) fn worker(address: Address) -> Address {
-    address.with("statement_timeout", "30s")
+    address
+        .with("statement_timeout", "30s")
+        // Everything is found by a key, so plans are by index however little the planner knows of a
+        // view that is being filled, and are made once.
+        .with("enable_seqscan", "off")
+        .with("enable_hashjoin", "off")
+        .with("enable_mergejoin", "off")
+        .with("plan_cache_mode", "force_generic_plan")
 }
 
 /// Finds the database.
@@ -94,8 +101,12 @@ pub(super) async fn connect(
     purpose: Purpose,
 ) -> Result<Database, StoreError> {
     // Whoever asked has gone by then; a session that waits on would only stand in the way.
-    let bounded =
-        address.with("lock_timeout", "5s").with("idle_in_transaction_session_timeout", "5s");
+    let bounded = address
+        .with("lock_timeout", "5s")
+        .with("idle_in_transaction_session_timeout", "5s")
+        // What is asked is small: neither compiling it nor other processes would pay.
+        .with("jit", "off")
+        .with("max_parallel_workers_per_gather", "0");
     Database::connect(bounded, connections, purpose).await.map_err(|why| match why {
         DatabaseError::NotDurable(_) | DatabaseError::NoSchema { .. } => {
             StoreError::Refused(why.to_string())
