@@ -25,7 +25,7 @@ CREATE TABLE event (
     revision       bigint  NOT NULL CHECK (revision >= 0),
     append_end     bigint  NOT NULL CHECK (append_end >= position),
     accepted_at_us bigint  NOT NULL,
-    event_id       uuid    NOT NULL,
+    event_id       uuid    NOT NULL UNIQUE,
     schema         integer NOT NULL,
     name           text    COLLATE "C" NOT NULL,
     metadata       bytea   NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE command (
     revision       bigint,
     position       bigint   NOT NULL,
     accepted_at_us bigint   NOT NULL,
-    status         smallint NOT NULL CHECK (status BETWEEN 100 AND 599),
+    status         smallint NOT NULL,
     fingerprint    bytea    NOT NULL CHECK (octet_length(fingerprint) = 32),
     body           bytea    NOT NULL
 );
@@ -113,6 +113,7 @@ DECLARE
     events      bigint := cardinality(event_ids);
     numbers     bigint[];
     as_believed boolean;
+    taken       text;
 BEGIN
     tail := log_take_tail();
 
@@ -158,8 +159,12 @@ BEGIN
                       command_statuses, command_fingerprints, command_bodies)
                AS a (id, revision, place, accepted_at_us, status, fingerprint, body);
     EXCEPTION WHEN unique_violation THEN
-        -- What was written here is taken back with the block, and nobody has to be told of it twice.
-        RETURN NULL;
+        GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
+        IF taken IN ('stream_name_key', 'command_pkey') THEN
+            -- What was written here is taken back with the block.
+            RETURN NULL;
+        END IF;
+        RAISE;
     END;
 
     IF events > 0 THEN

@@ -22,7 +22,7 @@ CREATE TABLE event (
     stream         INTEGER NOT NULL REFERENCES stream (id) DEFERRABLE INITIALLY DEFERRED,
     revision       INTEGER NOT NULL CHECK (revision >= 0),
     append_end     INTEGER NOT NULL CHECK (append_end >= position),
-    event_id       BLOB    NOT NULL CHECK (length(event_id) = 16),
+    event_id       BLOB    NOT NULL UNIQUE CHECK (length(event_id) = 16),
     name           TEXT    NOT NULL,
     schema         INTEGER NOT NULL,
     accepted_at_us INTEGER NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE batch (
 CREATE TABLE command (
     id             BLOB    PRIMARY KEY NOT NULL CHECK (length(id) = 16),
     fingerprint    BLOB    NOT NULL CHECK (length(fingerprint) = 32),
-    status         INTEGER NOT NULL CHECK (status BETWEEN 100 AND 599),
+    status         INTEGER NOT NULL,
     body           BLOB    NOT NULL,
     revision       INTEGER,
     position       INTEGER NOT NULL,

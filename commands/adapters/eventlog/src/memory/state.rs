@@ -1,7 +1,6 @@
-//! What a log is when nothing has to be durable: its events by position, and indexes.
+//! What a log is when nothing has to be durable: its events by position, and three indexes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
 use holdfast_domain::ids::{CommandId, EventId};
 use holdfast_domain::log::{
@@ -10,15 +9,13 @@ use holdfast_domain::log::{
 
 use crate::store::{Commit, Known, Standing, Stood, StoreError, Stretch, Tail, Wanted};
 
-/// The statuses that an answer can have.
-const STATUSES: RangeInclusive<u16> = 100..=599;
-
 /// The whole log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     events: BTreeMap<Position, (EventId, StoredEvent)>,
     streams: BTreeMap<(String, Revision), Position>,
     heads: BTreeMap<StreamId, Head>,
+    ids: BTreeSet<EventId>,
     answers: BTreeMap<CommandId, AnsweredCommand>,
     batches: Vec<StoredBatch>,
 }
@@ -61,10 +58,14 @@ impl State {
 
     /// Writes all of a commit, or nothing.
     pub(crate) fn write(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        let mut statuses = commit.answers.iter().map(|row| row.record.status);
-        if let Some(status) = statuses.find(|status| !STATUSES.contains(status)) {
-            return Err(StoreError::Rejected(format!("{status} is no status of an answer")));
+        let mut fresh = BTreeSet::new();
+        for row in &commit.events {
+            let id = row.event.event_id;
+            if self.ids.contains(&id) || !fresh.insert(id) {
+                return Err(StoreError::Rejected(format!("event id {id} is used elsewhere")));
+            }
         }
+        self.ids.append(&mut fresh);
         for row in &commit.events {
             let stored = StoredEvent {
                 stream: row.stream.to_string(),

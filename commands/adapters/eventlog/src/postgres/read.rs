@@ -60,6 +60,9 @@ pub(super) async fn page(
     after: Position,
     limit: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
+    if limit == 0 {
+        return Ok(vec![]);
+    }
     let question = sqlx::query(sql::PAGE).bind(rows::int(after.0)).bind(bounded(limit));
     ask(database, question, rows::event).await
 }
