@@ -29,6 +29,16 @@ pub enum Purpose {
     Questions,
 }
 
+impl Purpose {
+    /// Whether a connection that rested so long is looked at before it is handed out.
+    fn looks_after(self, rest: Duration) -> bool {
+        match self {
+            Self::Work => true,
+            Self::Questions => rest >= RESTED,
+        }
+    }
+}
+
 /// Why a database is not entered.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -93,7 +103,7 @@ impl Database {
             // It asks the same, and notices more.
             .test_before_acquire(false)
             .before_acquire(move |connection, rested| {
-                let looks = purpose == Purpose::Work || rested.idle_for >= RESTED;
+                let looks = purpose.looks_after(rested.idle_for);
                 Box::pin(async move { Ok(!looks || usable(connection).await?) })
             })
             .after_connect(|connection, _| Box::pin(writable(connection)))
@@ -227,6 +237,26 @@ mod tests {
         let clean = pid(&mut next).await;
         drop(next);
         assert_eq!(pid(&mut database.acquire().await.unwrap()).await, clean);
+    }
+
+    #[tokio::test]
+    async fn a_connection_for_questions_is_looked_at_when_it_has_rested() {
+        let Some(schema) = postgres("questions").await else { return };
+        let address = schema.url().parse().unwrap();
+        let database = Database::connect(address, 1, Purpose::Questions).await.unwrap();
+        let pid = "SELECT pg_backend_pid()";
+        let mut asked = Vec::new();
+        for _ in 0..2 {
+            let mut connection = database.acquire().await.unwrap();
+            let pid: i32 = sqlx::query_scalar(pid).fetch_one(&mut *connection).await.unwrap();
+            asked.push(pid);
+            // What somebody who looks would not hand out again.
+            sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+        }
+        assert_eq!(asked[0], asked[1]);
+        let rests = [Duration::ZERO, RESTED.checked_div(2).unwrap(), RESTED];
+        assert_eq!(rests.map(|rest| Purpose::Questions.looks_after(rest)), [false, false, true]);
+        assert_eq!(rests.map(|rest| Purpose::Work.looks_after(rest)), [true, true, true]);
     }
 
     #[tokio::test]

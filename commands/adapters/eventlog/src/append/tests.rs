@@ -2,7 +2,9 @@
 //! never acknowledged.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
 use holdfast_domain::actor::Actor;
 use holdfast_domain::booking::reservation::ReservationEvent;
 use holdfast_domain::ids::{CommandId, CorrelationId, EventId};
@@ -42,10 +44,23 @@ struct Fated {
     fate: Fate,
     /// What the store holds once the commit stands.
     pending: Option<State>,
+    turns: Arc<Turns>,
+}
+
+/// What several ways to one store share.
+#[derive(Debug)]
+struct Turns {
+    /// How many transactions have begun.
+    begun: AtomicUsize,
+    /// Whether the next commit to stand is heard of late.
+    late: AtomicBool,
+    /// When it is.
+    heard: Semaphore,
 }
 
 impl Store for Fated {
     async fn begin(&mut self, wanted: &Wanted) -> Result<(Tail, Known), StoreError> {
+        self.turns.begun.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         self.fate = self.fates.pop_front().unwrap_or(Fate::Fine);
         if self.fate == Fate::Busy {
@@ -78,6 +93,9 @@ impl Store for Fated {
                 *self.state.lock().unwrap() = pending;
             }
         }
+        if self.turns.late.swap(false, Ordering::SeqCst) {
+            self.turns.heard.acquire().await.unwrap().forget();
+        }
         match self.fate {
             Fate::StandsUnheard => Err(StoreError::Lost("connection reset".to_owned())),
             Fate::Fine | Fate::WriteFails | Fate::FlushFails | Fate::LostUnheard | Fate::Busy => {
@@ -95,20 +113,30 @@ struct Rig {
     log: Arc<Appender<Fated>>,
     state: Arc<Mutex<State>>,
     permits: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 fn rig(fates: &[Fate], permits: usize) -> Rig {
+    ways(1, fates, permits)
+}
+
+/// So many ways to one store.
+fn ways(count: usize, fates: &[Fate], permits: usize) -> Rig {
     let state = Arc::new(Mutex::new(State::default()));
     let permits = Arc::new(Semaphore::new(permits));
-    let store = Fated {
+    let (begun, late, heard) = (AtomicUsize::new(0), AtomicBool::new(false), Semaphore::new(0));
+    let turns = Arc::new(Turns { begun, late, heard });
+    let way = || Fated {
         state: Arc::clone(&state),
         fates: fates.iter().copied().collect(),
         permits: Arc::clone(&permits),
         fate: Fate::Fine,
         pending: None,
+        turns: Arc::clone(&turns),
     };
-    let log = Arc::new(Appender::start([store], Position::START, &Handle::current()));
-    Rig { log, state, permits }
+    let stores: Vec<_> = (0..count).map(|_| way()).collect();
+    let log = Arc::new(Appender::start(stores, Position::START, &Handle::current()));
+    Rig { log, state, permits, turns }
 }
 
 fn batch(n: u128) -> Batch {
@@ -296,4 +324,58 @@ async fn a_commit_that_does_not_end_is_seen_although_nothing_waits_behind_it() {
     assert!(stuck.join_all().await.iter().all(Result::is_ok));
     // The answer is sent when the commit has ended.
     assert_eq!(rig.log.stats().committing_for, None);
+}
+
+/// Each task of this one-threaded runtime has some turns.
+async fn everybody_goes_on() {
+    for _turn in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn spawn(rig: &Rig, numbers: impl IntoIterator<Item = u128>) -> tokio::task::JoinSet<Outcome> {
+    let appends = numbers.into_iter().map(|n| {
+        let log = Arc::clone(&rig.log);
+        async move { log.append(vec![batch(n)]).await.pop().unwrap() }
+    });
+    appends.collect()
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_stays_when_an_earlier_commit_is_heard_of_late() {
+    let rig = ways(2, &[], 100);
+    rig.turns.late.store(true, Ordering::SeqCst);
+    let first = spawn(&rig, [0]);
+    everybody_goes_on().await;
+    assert_eq!(events(&rig), 1, "it stands, and nobody has heard of it");
+    assert_eq!(append(&rig, 1).await.unwrap().position, Position(2));
+    rig.turns.heard.add_permits(1);
+    let first = first.join_all().await.pop().unwrap().unwrap();
+    assert_eq!((first.position, *rig.log.head().borrow()), (Position(1), Position(2)));
+}
+
+#[tokio::test]
+async fn behind_a_commit_as_many_gather_as_it_has_and_no_longer_than_it_takes() {
+    let rig = ways(2, &[], 0);
+    let begun = || rig.turns.begun.load(Ordering::SeqCst);
+    let mut appends = spawn(&rig, 0..3);
+    everybody_goes_on().await;
+    assert_eq!(begun(), 1);
+    appends.spawn(spawn(&rig, 3..5).join_all().map(|mut all| all.pop().unwrap()));
+    everybody_goes_on().await;
+    assert_eq!(begun(), 1, "two wait for a third");
+    appends.spawn(spawn(&rig, [5]).join_all().map(|mut all| all.pop().unwrap()));
+    everybody_goes_on().await;
+    assert_eq!(begun(), 2, "three do not wait for the three before them");
+    let mut fewer = spawn(&rig, [6]);
+    everybody_goes_on().await;
+    assert_eq!(begun(), 2);
+    rig.permits.add_permits(2);
+    while fewer.join_next().now_or_never().is_none() {
+        // One of both has ended, and what waits goes on without company.
+        rig.permits.add_permits(1);
+        everybody_goes_on().await;
+    }
+    assert!(appends.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(rig.log.stats().commits, 3);
 }

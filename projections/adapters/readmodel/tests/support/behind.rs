@@ -19,6 +19,10 @@ pub(crate) trait Meddling: Send + Sync + std::fmt::Debug {
         self.inner().commit(page)
     }
 
+    fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
+        self.inner().load(places)
+    }
+
     fn trim(&self, retention: Retention) -> Pending<'_, Result<(), StoreError>> {
         self.inner().trim(retention)
     }
@@ -47,7 +51,7 @@ impl<M: Meddling> ReadStore for Behind<M> {
         self.0.commit(page)
     }
     fn load(&self, places: Vec<RowId>) -> Pending<'_, Result<Vec<(RowId, Document)>, StoreError>> {
-        self.0.inner().load(places)
+        self.0.load(places)
     }
     fn parked(&self) -> Pending<'_, Result<Vec<Parked>, StoreError>> {
         self.0.inner().parked()
