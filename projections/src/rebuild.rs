@@ -172,16 +172,26 @@ impl Rebuilder {
         progress: OnProgress<'_>,
         stop: &CancellationToken,
     ) -> Result<Filled, RebuildError> {
-        let registry = self.store.registry().await?;
-        let mut follower = self.follower(projector, generation, &registry).await?;
-        recognise(self.feed.as_ref(), follower.checkpoint).await?;
-        let (mut events, mut target) = (0_u64, registry.position());
-        let mut stride = Stride::new(self.page);
+        let mut follower = self.follower(projector, generation).await?;
+        self.advance(&mut follower, progress, stop).await?;
+        Ok(Filled { checkpoint: follower.checkpoint, parked: follower.parked.len() })
+    }
+
+    /// Takes a follower to where the live views are; answers the registry that says so, just read.
+    async fn advance(
+        &self,
+        follower: &mut Follower,
+        progress: OnProgress<'_>,
+        stop: &CancellationToken,
+    ) -> Result<Registry, RebuildError> {
+        let mut registry = self.store.registry().await?;
+        let (mut events, mut stride) = (0_u64, Stride::new(self.page));
         loop {
-            if follower.position() >= target {
+            if follower.position() >= registry.position() {
                 // The live views may have moved on meanwhile.
-                target = self.store.registry().await?.position();
+                registry = self.store.registry().await?;
             }
+            let target = registry.position();
             if follower.position() >= target {
                 break;
             }
@@ -198,7 +208,7 @@ impl Rebuilder {
                 return Err(RebuildError::Stopped);
             }
         }
-        Ok(Filled { checkpoint: follower.checkpoint, parked: follower.parked.len() })
+        Ok(registry)
     }
 
     /// Compares a generation with the one that is read, at the same position.
@@ -231,13 +241,16 @@ impl Rebuilder {
         progress: OnProgress<'_>,
         stop: &CancellationToken,
     ) -> Result<Registry, RebuildError> {
+        let mut follower = self.follower(projector, generation).await?;
         for _ in 0..TRIES_MAX {
-            let filled = self.catch_up(projector, generation, progress, stop).await?;
-            if filled.parked > 0 && !self.tolerates_parked {
-                return Err(RebuildError::Parked(filled.parked));
+            // Between this look and the switch the live views must stand still, so nothing else is
+            // done between the two.
+            let registry = self.advance(&mut follower, progress, stop).await?;
+            let parked = follower.parked.len();
+            if parked > 0 && !self.tolerates_parked {
+                return Err(RebuildError::Parked(parked));
             }
-            let at = filled.checkpoint;
-            let registry = self.store.registry().await?;
+            let at = follower.checkpoint;
             let known = registry.generation(generation);
             if known.is_some_and(|known| known.state == GenerationState::Active) {
                 // Another runner let it take over in this moment.
@@ -274,21 +287,23 @@ impl Rebuilder {
         &self,
         projector: &Arc<dyn Projector>,
         generation: GenerationId,
-        registry: &Registry,
     ) -> Result<Follower, RebuildError> {
+        let registry = self.store.registry().await?;
         let known = registry.generation(generation).filter(|known| {
             of(known, projector.as_ref()) && known.state != GenerationState::Active
         });
         let known = known.ok_or(RebuildError::NoGeneration(generation.0))?;
         let parked = self.store.parked().await?;
         let parked = parked.into_iter().filter(|parked| parked.generation == generation);
+        let checkpoint = known.checkpoint;
+        recognise(self.feed.as_ref(), checkpoint).await?;
         Ok(Follower {
             feed: Arc::clone(&self.feed),
             store: Arc::clone(&self.store),
             target: Target::Generation(generation),
             bindings: vec![Binding { projector: Arc::clone(projector), generation }],
             registry: registry.revision,
-            checkpoint: known.checkpoint,
+            checkpoint,
             parked: parked.map(|one| ((one.generation, one.key.clone()), one)).collect(),
             cache: Cache::new(CACHE_BYTES),
             announce: false,

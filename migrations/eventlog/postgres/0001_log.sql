@@ -136,6 +136,14 @@ BEGIN
     END IF;
 
     BEGIN
+        -- The answers first: a command that was answered may name its facts as it did before.
+        INSERT INTO command (id, revision, position, accepted_at_us, status, fingerprint, body)
+        SELECT a.id, a.revision, tail.position + a.place, a.accepted_at_us, a.status, a.fingerprint,
+               a.body
+          FROM unnest(command_ids, command_revisions, command_places, command_accepted_at_us,
+                      command_statuses, command_fingerprints, command_bodies)
+               AS a (id, revision, place, accepted_at_us, status, fingerprint, body);
+
         INSERT INTO stream (id, name)
         SELECT numbers[b.place], b.name
           FROM unnest(stream_names, stream_revisions_before, stream_first_events)
@@ -151,13 +159,6 @@ BEGIN
                       event_hashes)
                WITH ORDINALITY AS e (stream, revision, append_end, accepted_at_us, event_id, schema,
                                      name, metadata, payload, hash, place);
-
-        INSERT INTO command (id, revision, position, accepted_at_us, status, fingerprint, body)
-        SELECT a.id, a.revision, tail.position + a.place, a.accepted_at_us, a.status, a.fingerprint,
-               a.body
-          FROM unnest(command_ids, command_revisions, command_places, command_accepted_at_us,
-                      command_statuses, command_fingerprints, command_bodies)
-               AS a (id, revision, place, accepted_at_us, status, fingerprint, body);
     EXCEPTION WHEN unique_violation THEN
         GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
         IF taken IN ('stream_name_key', 'command_pkey') THEN

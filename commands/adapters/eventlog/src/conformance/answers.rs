@@ -73,9 +73,12 @@ async fn what_broke_off_goes_on(log: &Arc<dyn Subject>, half: Batch, first: Head
 pub async fn a_command_is_answered_once(place: &dyn Place) {
     let log = place.open().await;
     let batch = remembered(one(1, stream(1), Expected::NoStream, 1), record(1, 201));
-    let position = append(&log, batch.clone()).await.unwrap().position;
+    let appended = append(&log, batch.clone()).await.unwrap();
+    let (position, head) = (appended.position, appended.heads[0].1);
     let other = remembered(one(9, stream(9), Expected::NoStream, 1), record(1, 200));
-    for again in [batch, other] {
+    // Its facts are named after the command, so they have the names of those that stand.
+    let upon = remembered(one(1, stream(1), Expected::Head(head), 1), record(1, 200));
+    for again in [batch, other, upon] {
         match append(&log, again).await {
             Err(AppendError::Answered(answered)) => {
                 assert_eq!((answered.record, answered.position), (record(1, 201), position));
