@@ -1,4 +1,4 @@
-//! A few connections to the database that can be written, looked at before they are handed out.
+//! A few connections to the database that can be written, each looked at before it is handed out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,29 +15,6 @@ use crate::durable::NotDurable;
 /// How long a connection is waited for before the database counts as unavailable: whoever asked has
 /// to be told so within two seconds.
 pub const PATIENCE: Duration = Duration::from_millis(1_500);
-
-/// How long a connection for questions may rest before it is looked at again.
-const RESTED: Duration = Duration::from_secs(1);
-
-/// What connections are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Whatever there is to do, in transactions or not.
-    Work,
-    /// Questions of one statement each. A transaction that was left open would falsify none of them,
-    /// so that a connection which was just asked something is not asked first how it is.
-    Questions,
-}
-
-impl Purpose {
-    /// Whether a connection that rested so long is looked at before it is handed out.
-    fn looks_after(self, rest: Duration) -> bool {
-        match self {
-            Self::Work => true,
-            Self::Questions => rest >= RESTED,
-        }
-    }
-}
 
 /// Why a database is not entered.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +66,7 @@ pub struct Database {
 
 impl Database {
     /// Finds the host that can be written, and refuses it when it acknowledges what is not durable.
-    pub async fn connect(
-        address: Address,
-        connections: u32,
-        purpose: Purpose,
-    ) -> Result<Self, DatabaseError> {
+    pub async fn connect(address: Address, connections: u32) -> Result<Self, DatabaseError> {
         let (primary, mut connection) = address.primary().await?;
         address.judge(&mut connection).await?;
         drop(connection.close().await);
@@ -102,10 +75,7 @@ impl Database {
             .acquire_timeout(PATIENCE)
             // It asks the same, and notices more.
             .test_before_acquire(false)
-            .before_acquire(move |connection, rested| {
-                let looks = purpose.looks_after(rested.idle_for);
-                Box::pin(async move { Ok(!looks || usable(connection).await?) })
-            })
+            .before_acquire(|connection, _| Box::pin(usable(connection)))
             .after_connect(|connection, _| Box::pin(writable(connection)))
             .connect_lazy_with(primary);
         Ok(Self { address, pool, looked: Arc::default() })
@@ -220,8 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_was_left_in_a_transaction_is_not_handed_out() {
         let Some(schema) = postgres("connections").await else { return };
-        let database =
-            Database::connect(schema.url().parse().unwrap(), 1, Purpose::Work).await.unwrap();
+        let database = Database::connect(schema.url().parse().unwrap(), 1).await.unwrap();
         let pid = async |connection: &mut PgConnection| -> i32 {
             let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
             pid.fetch_one(connection).await.unwrap()
@@ -240,31 +209,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_for_questions_is_looked_at_when_it_has_rested() {
-        let Some(schema) = postgres("questions").await else { return };
-        let address = schema.url().parse().unwrap();
-        let database = Database::connect(address, 1, Purpose::Questions).await.unwrap();
-        let pid = "SELECT pg_backend_pid()";
-        let mut asked = Vec::new();
-        for _ in 0..2 {
-            let mut connection = database.acquire().await.unwrap();
-            let pid: i32 = sqlx::query_scalar(pid).fetch_one(&mut *connection).await.unwrap();
-            asked.push(pid);
-            // What somebody who looks would not hand out again.
-            sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
-        }
-        assert_eq!(asked[0], asked[1]);
-        let rests = [Duration::ZERO, RESTED.checked_div(2).unwrap(), RESTED];
-        assert_eq!(rests.map(|rest| Purpose::Questions.looks_after(rest)), [false, false, true]);
-        assert_eq!(rests.map(|rest| Purpose::Work.looks_after(rest)), [true, true, true]);
-    }
-
-    #[tokio::test]
     async fn a_database_that_is_away_is_named_and_its_password_is_not() {
         let Some(schema) = postgres("silence").await else { return };
         let (line, url) = holdfast_test_stores::Line::before(schema.url()).await;
         let address: Address = url.parse().unwrap();
-        let database = Database::connect(address.clone(), 1, Purpose::Work).await.unwrap();
+        let database = Database::connect(address.clone(), 1).await.unwrap();
         line.refuse();
         line.reset();
         let why = database.acquire().await.unwrap_err().to_string();
@@ -284,7 +233,7 @@ mod tests {
         let Some(schema) = postgres("no schema").await else { return };
         let (base, _name) = schema.url().split_once("options[search_path]=").unwrap();
         let address: Address = format!("{base}options[search_path]=nosuch").parse().unwrap();
-        let why = Database::connect(address, 1, Purpose::Work).await.unwrap_err();
+        let why = Database::connect(address, 1).await.unwrap_err();
         assert!(matches!(why, DatabaseError::NoSchema { .. }), "{why}");
         assert!(why.to_string().contains("CREATE SCHEMA"), "{why}");
     }
@@ -307,7 +256,7 @@ mod tests {
         let place = holdfast_test_stores::place(schema.url());
         let both = format!("{},{place}", deaf.local_addr().unwrap());
         let address: Address = schema.url().replace(place, &both).parse().unwrap();
-        let database = Database::connect(address, 1, Purpose::Work).await.unwrap();
+        let database = Database::connect(address, 1).await.unwrap();
         let busy = database.acquire().await.unwrap();
         let crowd = join_all((0..CROWD).map(|_| database.acquire()));
         let looks = async {

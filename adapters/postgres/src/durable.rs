@@ -62,7 +62,7 @@ mod tests {
     use holdfast_test_stores::postgres;
 
     use super::judge;
-    use crate::{Address, Database, Purpose};
+    use crate::{Address, Database};
 
     #[test]
     fn each_setting_that_is_off_is_refused_with_where_it_can_be_set() {
@@ -89,9 +89,9 @@ mod tests {
             format!("{url}&options[synchronous_commit]={value}").parse().unwrap()
         };
         for value in ["on", "remote_apply", "local"] {
-            Database::connect(setting(value), 1, Purpose::Work).await.unwrap();
+            Database::connect(setting(value), 1).await.unwrap();
         }
-        let refusal = Database::connect(setting("off"), 1, Purpose::Work).await.unwrap_err();
+        let refusal = Database::connect(setting("off"), 1).await.unwrap_err();
         assert!(refusal.to_string().contains("SET synchronous_commit = on"), "{refusal}");
     }
 }

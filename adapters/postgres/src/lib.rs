@@ -10,6 +10,6 @@ pub mod migrations;
 mod spelling;
 
 pub use connect::{Address, AddressError};
-pub use database::{Database, DatabaseError, PATIENCE, Purpose, told};
+pub use database::{Database, DatabaseError, PATIENCE, told};
 pub use durable::NotDurable;
 pub use listen::Listener;

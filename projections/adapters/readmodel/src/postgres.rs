@@ -22,7 +22,7 @@ mod values;
 mod visit;
 
 use holdfast_domain::log::Pending;
-use holdfast_postgres::{Address, Database, Purpose};
+use holdfast_postgres::{Address, Database};
 use holdfast_projections::document::{Document, Key};
 use holdfast_projections::ports::{
     ChangePage, Comparison, Entry, Found, Page, Parked, Query, ReadStore, Retention, RowId, Rows,
@@ -55,10 +55,8 @@ impl PostgresReadStore {
     /// brings it to today's shape.
     pub async fn open(address: Address) -> Result<Self, StoreError> {
         let working = visit::worker(address.clone());
-        let working = visit::connect(working, WORKING, Purpose::Work);
-        let working = visit::bounded(working).await?;
-        let reading = visit::connect(visit::reader(address), READING, Purpose::Questions);
-        let reading = visit::bounded(reading).await?;
+        let working = visit::bounded(visit::connect(working, WORKING)).await?;
+        let reading = visit::bounded(visit::connect(visit::reader(address), READING)).await?;
         migrations::run(&working).await?;
         // What a node that died had begun to remove.
         sweep::documents(&working).await?;
@@ -169,6 +167,6 @@ impl ReadStore for PostgresReadStore {
         left: GenerationId,
         right: GenerationId,
     ) -> Pending<'_, Result<Comparison, StoreError>> {
-        Box::pin(visit::attended(&self.working, reads::compare(&self.reading, left, right)))
+        Box::pin(visit::attended(&self.reading, reads::compare(&self.reading, left, right)))
     }
 }

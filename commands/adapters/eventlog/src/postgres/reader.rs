@@ -7,7 +7,7 @@ use std::time::Duration;
 use holdfast_domain::log::{
     Feed, Hash, LogHead, Pending, Position, ReadError, Recorded, Revision, StoredBatch, StoredEvent,
 };
-use holdfast_postgres::{Address, Database, Purpose};
+use holdfast_postgres::{Address, Database};
 
 use super::connect::{self, OpenError};
 use super::{migrations, read};
@@ -33,7 +33,7 @@ impl PostgresLogReader {
 
     pub(super) async fn connect(address: &Address) -> Result<Self, OpenError> {
         let sessions = connect::sessions(address.clone());
-        Ok(Self { database: Database::connect(sessions, READERS, Purpose::Questions).await? })
+        Ok(Self { database: Database::connect(sessions, READERS).await? })
     }
 
     /// Lets go of the connections.

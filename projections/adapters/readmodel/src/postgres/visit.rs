@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use holdfast_domain::log::Pending;
-use holdfast_postgres::{Address, Database, DatabaseError, Purpose};
+use holdfast_postgres::{Address, Database, DatabaseError};
 use holdfast_projections::ports::StoreError;
 use sqlx::Row as _;
 use sqlx::pool::PoolConnection;
@@ -95,11 +95,7 @@ pub(super) fn worker(address: Address) -> Address {
 }
 
 /// Finds the database.
-pub(super) async fn connect(
-    address: Address,
-    connections: u32,
-    purpose: Purpose,
-) -> Result<Database, StoreError> {
+pub(super) async fn connect(address: Address, connections: u32) -> Result<Database, StoreError> {
     // Whoever asked has gone by then; a session that waits on would only stand in the way.
     let bounded = address
         .with("lock_timeout", "5s")
@@ -107,7 +103,7 @@ pub(super) async fn connect(
         // What is asked is small: neither compiling it nor other processes would pay.
         .with("jit", "off")
         .with("max_parallel_workers_per_gather", "0");
-    Database::connect(bounded, connections, purpose).await.map_err(|why| match why {
+    Database::connect(bounded, connections).await.map_err(|why| match why {
         DatabaseError::NotDurable(_) | DatabaseError::NoSchema { .. } => {
             StoreError::Refused(why.to_string())
         }
@@ -138,7 +134,7 @@ pub(super) async fn attended<T: Send>(
 async fn attend(database: &Database) -> StoreError {
     loop {
         sleep(ATTENTION).await;
-        // Each connection for work has just been asked something when it is handed out.
+        // Every acquired connection has just been asked something.
         let asked: Pending<'_, _> = Box::pin(async {
             Visit::begin(database).await?.end();
             Ok(())
