@@ -99,7 +99,7 @@ pub(crate) struct Commit<'a> {
     pub(crate) batch: Option<StoredBatch>,
 }
 
-/// A store with one writer: the append task. After an error the task rolls back.
+/// A way to write to a store, which belongs to one append task. After an error the task rolls back.
 pub(crate) trait Store: Send + 'static {
     /// Whether [`Store::at_once`] is worth asking.
     const AT_ONCE: bool = false;
