@@ -126,12 +126,14 @@ impl Follower {
 
     /// What a page starts from: out of memory what is there, and the rest by one question.
     ///
-    /// What is in memory is what this follower committed, or what somebody read since. If another
-    /// one has committed meanwhile, the page that follows from it is refused.
+    /// What is in memory is what this follower committed, or what somebody read since; what is from
+    /// beyond the checkpoint counts for nothing, as when a store has come back from an older copy. If
+    /// another one has committed meanwhile, the page that follows from it is refused.
     async fn load(&self, places: BTreeSet<RowId>) -> Result<Vec<(RowId, Document)>, FollowError> {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for place in places {
-            match self.cache.get(place.0, &place.1) {
+            let known = self.cache.get(place.0, &place.1);
+            match known.filter(|(_, position)| *position <= self.position()) {
                 Some((Found::Row(Some(document)), _)) => found.push((place, document)),
                 Some((Found::Row(None), _)) => {}
                 Some((Found::NoView | Found::Parked, _)) | None => missing.push(place),

@@ -31,6 +31,9 @@ pub(crate) const BATCHES_MAX: usize = 512;
 pub(crate) const COMMIT_BYTES_MAX: usize = 1 << 20;
 /// How many groups may wait.
 const QUEUE: usize = 1_024;
+/// How long a round gathers at most behind another commit: a database that is silent must not cost those
+/// who wait its time twice.
+const GATHERING: Duration = Duration::from_millis(20);
 /// How long a group waits for a place in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,6 +50,8 @@ pub(crate) struct Job {
 /// What a task tells the callers and the other tasks. All but the counters is the same for all tasks.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// How long a round gathers at most behind another commit.
+    gathering: Duration,
     /// How many groups are being committed.
     under_way: watch::Sender<usize>,
     pub(crate) head: watch::Sender<Position>,
@@ -74,6 +79,15 @@ impl<S: Store> Appender<S> {
         head: Position,
         handle: &Handle,
     ) -> Self {
+        Self::gathering(stores, head, handle, GATHERING)
+    }
+
+    fn gathering(
+        stores: impl IntoIterator<Item = S>,
+        head: Position,
+        handle: &Handle,
+        gathering: Duration,
+    ) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
         let (head, poisoned) = (watch::Sender::new(head), watch::Sender::new(None));
@@ -82,7 +96,7 @@ impl<S: Store> Appender<S> {
         for store in stores {
             let (head, poisoned, under_way) = (head.clone(), poisoned.clone(), under_way.clone());
             let counters = Counters::default();
-            let shared = Arc::new(Shared { under_way, head, poisoned, counters });
+            let shared = Arc::new(Shared { gathering, under_way, head, poisoned, counters });
             tasks.push(handle.spawn(run(store, Arc::clone(&queue), Arc::clone(&shared))));
             all.push(shared);
         }
@@ -146,12 +160,11 @@ async fn run<S: Store>(mut store: S, queue: Queue, shared: Arc<Shared>) -> S {
     let mut left = None;
     while let Some((mut round, later)) = next_round(&queue, &shared, left.take()).await {
         left = later;
-        let groups = round.len();
-        shared.under_way.send_modify(|all| *all = all.saturating_add(groups));
+        let under_way = UnderWay::new(&shared.under_way, round.len());
         shared.counters.begin();
         commit_round(&mut store, &shared, &mut round).await;
         shared.counters.end();
-        shared.under_way.send_modify(|all| *all = all.saturating_sub(groups));
+        drop(under_way);
         for job in round {
             if let Some(reply) = job.reply {
                 // A caller who went away loses nothing: the append stands.
@@ -162,6 +175,23 @@ async fn run<S: Store>(mut store: S, queue: Queue, shared: Arc<Shared>) -> S {
         tokio::task::yield_now().await;
     }
     store
+}
+
+/// Groups that are being committed, also when the task that does it panics.
+#[derive(Debug)]
+struct UnderWay<'a>(&'a watch::Sender<usize>, usize);
+
+impl<'a> UnderWay<'a> {
+    fn new(all: &'a watch::Sender<usize>, groups: usize) -> Self {
+        all.send_modify(|all| *all = all.saturating_add(groups));
+        Self(all, groups)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|all| *all = all.saturating_sub(self.1));
+    }
 }
 
 /// What is committed next, first of all what was left by the round before, and what does not fit.
@@ -179,6 +209,8 @@ async fn next_round(
         (queue.recv().await?, queue)
     };
     let mut under_way = shared.under_way.subscribe();
+    let enough = tokio::time::sleep(shared.gathering);
+    tokio::pin!(enough);
     let mut size = Size::of(&first);
     let mut round = vec![first];
     loop {
@@ -188,7 +220,7 @@ async fn next_round(
             Err(_none) if round.len() < *under_way.borrow_and_update() => tokio::select! {
                 Some(next) = queue.recv() => next,
                 Ok(()) = under_way.changed() => continue,
-                else => break,
+                () = &mut enough => break,
             },
             Err(_none) => break,
         };

@@ -135,7 +135,9 @@ fn ways(count: usize, fates: &[Fate], permits: usize) -> Rig {
         turns: Arc::clone(&turns),
     };
     let stores: Vec<_> = (0..count).map(|_| way()).collect();
-    let log = Arc::new(Appender::start(stores, Position::START, &Handle::current()));
+    // Only what the test does ends it.
+    let (start, gathering) = (Position::START, Duration::from_hours(1));
+    let log = Arc::new(Appender::gathering(stores, start, &Handle::current(), gathering));
     Rig { log, state, permits, turns }
 }
 

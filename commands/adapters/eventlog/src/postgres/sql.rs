@@ -39,7 +39,8 @@ pub(super) const PAGE: &str = concat!(
     "SELECT ",
     event_columns!(),
     " FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > $1 AND e.position <= greatest(",
-    "(SELECT append_end FROM event WHERE position <= $1 + $2 ORDER BY position DESC LIMIT 1), ",
+    "(SELECT append_end FROM event WHERE position <= least($1, 9007199254740991) + $2 ",
+    "ORDER BY position DESC LIMIT 1), ",
     "(SELECT append_end FROM event WHERE position > $1 ORDER BY position LIMIT 1)",
     ") ORDER BY e.position"
 );
